@@ -1,8 +1,10 @@
-/* A replica: this server's copy of the replicated state machine, and its part in keeping all copies equal.
- * It owns the engine, the log, the ballot, the peers, the queue of proposals and the rounds of reads.
+/* A replica: this server's copy of the replicated state machine, and its part in keeping all copies
+ * equal. It owns the engine, the log, the ballot, the peers, the queue of proposals and the rounds
+ * of reads.
  *
- * Everything happens on one libuv loop; the log's writes happen on a worker thread. A proposal and a read
- * are requests that the caller embeds; their callbacks come from the loop, never from inside the call.
+ * Everything happens on one libuv loop; the log's writes happen on a worker thread. A proposal and
+ * a read are requests that the caller embeds; their callbacks come from the loop, never from inside
+ * the call.
  *
  *   proposal: QUEUED -> IN_FLIGHT -> decided(ERR_OK)            applied, outcome filled
  *                    \            \-> decided(ERR_COMMIT_TIMEOUT) leadership lost: outcome unknown
@@ -26,9 +28,9 @@ struct store;
 struct outcome;
 struct replica;
 
-#define MEMBER_NAME_SIZE 64u
+#define MEMBER_NAME_SIZE    64u
 #define MEMBER_ADDRESS_SIZE 272u
-#define MEMBER_URL_SIZE 288u
+#define MEMBER_URL_SIZE     288u
 
 struct member {
     uint64_t id;
@@ -36,19 +38,20 @@ struct member {
     char raft_address[MEMBER_ADDRESS_SIZE]; /* "127.0.0.1:7481" */
     char api_url[MEMBER_URL_SIZE];          /* "http://127.0.0.1:7480" */
 };
-/* "s1,127.0.0.1:7481,http://127.0.0.1:7480": the value of --member and, in the Raft configuration, a
- * server's address. The id is left 0. Errors: ERR_INVALID. */
+/* "s1,127.0.0.1:7481,http://127.0.0.1:7480": the value of --member and, in the Raft configuration,
+ * a server's address. The id is left 0. Errors: ERR_INVALID. */
 MUST_USE enum err member_parse(const char *text, struct member *out_member);
 void member_format(const struct member *member, struct buf *out);
 
 struct replica_options {
     struct uv_loop_s *loop;
     const struct clock *clock;
-    struct store *store; /* borrowed; open */
-    const char *name;    /* this server's; one of the members on the first start */
+    struct store *store;   /* borrowed; open */
+    const char *name;      /* this server's; one of the members on the first start */
     const char *directory; /* log and ballot; made when absent */
     const char *raft_listen;
-    const struct member *members; /* the first start forms the cluster from them; later starts read the log */
+    const struct member
+        *members; /* the first start forms the cluster from them; later starts read the log */
     unsigned member_count;
     unsigned heartbeat_ms;
     unsigned election_ms;
@@ -60,12 +63,13 @@ struct replica_options {
     void (*changed)(void *owner);
 };
 
-/* Opens the log, replays what the store has not seen when it is known to be committed, begins to listen.
- * Errors: ERR_INVALID (the name is no member, members disagree with the directory), ERR_CORRUPT (log or
- * ballot), ERR_EXISTS (the port is taken), ERR_SYSTEM, ERR_IO; the log says what to do. */
+/* Opens the log, replays what the store has not seen when it is known to be committed, begins to
+ * listen. Errors: ERR_INVALID (the name is no member, members disagree with the directory),
+ * ERR_CORRUPT (log or ballot), ERR_EXISTS (the port is taken), ERR_SYSTEM, ERR_IO; the log says
+ * what to do. */
 MUST_USE enum err replica_open(const struct replica_options *options, struct replica **out_replica);
-/* Hands leadership over when it can (bounded by one election timeout), stops and frees everything, then
- * calls back from the loop. Pending requests are decided before. */
+/* Hands leadership over when it can (bounded by one election timeout), stops and frees everything,
+ * then calls back from the loop. Pending requests are decided before. */
 void replica_close(struct replica *replica, void (*closed)(void *owner), void *owner);
 
 enum proposal_state { PROPOSAL_IDLE, PROPOSAL_QUEUED, PROPOSAL_IN_FLIGHT, PROPOSAL_DECIDED };
@@ -83,9 +87,9 @@ struct proposal {
 void replica_propose(struct replica *replica, struct proposal *proposal);
 void replica_abandon(struct replica *replica, struct proposal *proposal);
 
-/* A linearizable read: `ready(ERR_OK)` when the local store reflects everything acknowledged before the
- * call. Works on any member. Errors: ERR_NO_LEADER, ERR_NO_QUORUM, ERR_READ_TIMEOUT (this term cannot
- * confirm it). The owner adds its own deadline with replica_cancel_read. */
+/* A linearizable read: `ready(ERR_OK)` when the local store reflects everything acknowledged before
+ * the call. Works on any member. Errors: ERR_NO_LEADER, ERR_NO_QUORUM, ERR_READ_TIMEOUT (this term
+ * cannot confirm it). The owner adds its own deadline with replica_cancel_read. */
 struct read_request {
     void (*ready)(struct read_request *request, enum err err);
     /* private */
@@ -117,13 +121,13 @@ struct replica_status {
     uint64_t applied_index;
     uint64_t last_index;
     bool is_leader;
-    bool is_ready;            /* leader: the barrier of its own term is applied */
-    uint64_t leader_id;       /* 0: none known */
+    bool is_ready;      /* leader: the barrier of its own term is applied */
+    uint64_t leader_id; /* 0: none known */
     char leader_name[MEMBER_NAME_SIZE];
     char leader_url[MEMBER_URL_SIZE];
     unsigned voters;
-    unsigned reachable;       /* voters that answered lately, self included */
-    unsigned needed;          /* a majority */
+    unsigned reachable; /* voters that answered lately, self included */
+    unsigned needed;    /* a majority */
     unsigned member_count;
     struct member_status members[LIMIT_RAFT_MEMBERS_MAX];
 };
@@ -133,7 +137,8 @@ bool replica_is_leader(const struct replica *replica);
 uint64_t replica_term(const struct replica *replica);
 /* NULL when none is known. Valid until the loop goes on. */
 const struct member *replica_leader(const struct replica *replica);
-/* Milliseconds since this member last heard of the leader (0 on a leader with a quorum): X-Stale-Ms. */
+/* Milliseconds since this member last heard of the leader (0 on a leader with a quorum):
+ * X-Stale-Ms. */
 msec_t replica_stale_ms(const struct replica *replica);
 
 #endif

@@ -22,13 +22,14 @@ enum command_id {
 
 /* When a write may happen. Both absent: always. */
 struct write_condition {
-    uint64_t if_revision; /* If-Match: the object is there with this revision; 0: no such condition */
-    bool if_absent;       /* If-None-Match: * */
+    uint64_t
+        if_revision; /* If-Match: the object is there with this revision; 0: no such condition */
+    bool if_absent;  /* If-None-Match: * */
 };
 
 struct command_put {
-    const char *key; /* of any kind */
-    struct slice payload; /* kv: the bytes; else field_encode of the kind's checked struct */
+    const char *key;          /* of any kind */
+    struct slice payload;     /* kv: the bytes; else field_encode of the kind's checked struct */
     const char *content_type; /* kv */
     uint64_t if_revision;
     bool if_absent;
@@ -68,8 +69,8 @@ struct command_subnet_release {
     uint64_t epoch;
 };
 
-/* Proposed by the leader when a lease is due. It names what the leader saw; a renewal in between makes it
- * a no-op (RELIABILITY.md S7). */
+/* Proposed by the leader when a lease is due. It names what the leader saw; a renewal in between
+ * makes it a no-op (RELIABILITY.md S7). */
 struct command_subnet_expire {
     const char *key;
     uint64_t epoch;
@@ -92,6 +93,7 @@ struct entry_header {
 void entry_begin(const struct entry_header *header, struct buf *out);
 void entry_add_command(struct slice command, struct buf *out);
 /* Errors: ERR_CORRUPT. `rest` then yields command_count slices by reader_bytes. */
-MUST_USE enum err entry_open(struct slice entry, struct entry_header *out_header, struct reader *out_rest);
+MUST_USE enum err entry_open(struct slice entry, struct entry_header *out_header,
+                             struct reader *out_rest);
 
 #endif

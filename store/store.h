@@ -1,10 +1,12 @@
-/* The store: the state machine's state, in LMDB. The Raft log is the truth, this is its view: LMDB runs
- * without syncs of its own, the applied index is written in the same transaction as the data, and after a
- * crash of the machine (boot id differs) the view is thrown away and rebuilt from the log.
+/* The store: the state machine's state, in LMDB. The Raft log is the truth, this is its view: LMDB
+ * runs without syncs of its own, the applied index is written in the same transaction as the data,
+ * and after a crash of the machine (boot id differs) the view is thrown away and rebuilt from the
+ * log.
  *
- * Writing happens only through store_begin, store_apply..., store_commit (the choke point), by one thread.
- * Apply decides, it never fails: a conflict is an outcome; a broken disk or a log that cannot be decoded
- * stops the process. Reading happens in a store_read, an LMDB snapshot at one revision. */
+ * Writing happens only through store_begin, store_apply..., store_commit (the choke point), by one
+ * thread. Apply decides, it never fails: a conflict is an outcome; a broken disk or a log that
+ * cannot be decoded stops the process. Reading happens in a store_read, an LMDB snapshot at one
+ * revision. */
 #ifndef WEFT_STORE_STORE_H
 #define WEFT_STORE_STORE_H
 
@@ -39,38 +41,38 @@ uint64_t store_log_time_ms(const struct store *store);
 struct object {
     const char *key;
     enum kind_id kind;
-    uint64_t revision;         /* of its last change */
+    uint64_t revision; /* of its last change */
     uint64_t created_revision;
-    uint64_t version;          /* changes since its creation, from 1 */
-    uint64_t lease;            /* TTL lease that it is attached to; 0: none */
-    const char *content_type;  /* kv; may be NULL */
-    struct slice payload;      /* kv: the bytes; else field_encode of the kind's struct */
+    uint64_t version;         /* changes since its creation, from 1 */
+    uint64_t lease;           /* TTL lease that it is attached to; 0: none */
+    const char *content_type; /* kv; may be NULL */
+    struct slice payload;     /* kv: the bytes; else field_encode of the kind's struct */
 };
 
 /* What a command did. `problem.err` is ERR_OK when it changed (or renewed) what it was asked to. */
 struct outcome {
     struct problem problem;
-    uint64_t revision;   /* the write's own; 0 when nothing changed */
-    bool is_created;     /* 201 instead of 200 */
-    bool has_object;     /* `object` is the state after it */
+    uint64_t revision; /* the write's own; 0 when nothing changed */
+    bool is_created;   /* 201 instead of 200 */
+    bool has_object;   /* `object` is the state after it */
     struct object object;
-    bool has_current;    /* precondition failed: `current` is what is there */
+    bool has_current; /* precondition failed: `current` is what is there */
     struct object current;
-    uint64_t deleted;    /* keys that went */
+    uint64_t deleted; /* keys that went */
 };
 
 /* One write transaction for all entries of a turn of the loop. */
 void store_begin(struct store *store);
-/* Applies one entry. `outcomes` has room for one per command, or is NULL where nobody waits (a replica that
- * did not propose it); texts of an outcome live in `arena`. An index that was applied already is passed
- * over, and its outcomes are left as they were. An entry without commands (barrier, configuration) is an
- * empty slice: only the index moves. */
+/* Applies one entry. `outcomes` has room for one per command, or is NULL where nobody waits (a
+ * replica that did not propose it); texts of an outcome live in `arena`. An index that was applied
+ * already is passed over, and its outcomes are left as they were. An entry without commands
+ * (barrier, configuration) is an empty slice: only the index moves. */
 void store_apply(struct store *store, uint64_t index, uint64_t term, struct slice entry,
                  struct outcome *const *outcomes, struct arena *arena);
 void store_commit(struct store *store);
 
-/* A consistent view for reading. Lifetime: store_read_begin .. store_read_end, within one turn of the loop
- * (an open view keeps old pages alive). */
+/* A consistent view for reading. Lifetime: store_read_begin .. store_read_end, within one turn of
+ * the loop (an open view keeps old pages alive). */
 struct store_read {
     struct store *store;
     void *txn;
@@ -83,13 +85,14 @@ void store_read_end(struct store_read *read);
 /* Errors: ERR_NOT_FOUND. The object borrows from the view. */
 MUST_USE enum err store_get(struct store_read *read, const char *key, struct object *out_object);
 
-/* Walks the keys that begin with `prefix`, from the first key > `after` (NULL: from the start), in order,
- * until the callback returns false. */
+/* Walks the keys that begin with `prefix`, from the first key > `after` (NULL: from the start), in
+ * order, until the callback returns false. */
 typedef bool (*store_object_cb)(void *owner, const struct object *object);
-void store_list(struct store_read *read, const char *prefix, const char *after, store_object_cb callback,
-                void *owner);
+void store_list(struct store_read *read, const char *prefix, const char *after,
+                store_object_cb callback, void *owner);
 
-/* One change. `object` is what was written (its payload empty on a delete); its revision is the event's. */
+/* One change. `object` is what was written (its payload empty on a delete); its revision is the
+ * event's. */
 struct event {
     bool is_delete;
     struct object object;
@@ -102,9 +105,9 @@ void store_events(struct store_read *read, uint64_t after, store_event_cb callba
 MUST_USE enum err store_get_at(struct store_read *read, const char *key, uint64_t revision,
                                struct object *out_object);
 
-/* Leases that are due at `log_time_ms`, soonest first: encoded expire commands for the leader to propose,
- * at most `count_max`. Returns how many; `*out_next_ms` is the log time of the first that is not yet due
- * (UINT64_MAX: none). Appends each as buf_put_bytes. */
+/* Leases that are due at `log_time_ms`, soonest first: encoded expire commands for the leader to
+ * propose, at most `count_max`. Returns how many; `*out_next_ms` is the log time of the first that
+ * is not yet due (UINT64_MAX: none). Appends each as buf_put_bytes. */
 unsigned store_due_commands(struct store *store, uint64_t log_time_ms, uint64_t quarantine_ms,
                             unsigned count_max, struct buf *out, uint64_t *out_next_ms);
 

@@ -1,9 +1,10 @@
 /* Byte streams on a libuv loop: TCP and unix sockets today, TLS beside them later, one interface.
  *
- * A stream lives from stream_connect or an accept until its `closed` callback has returned; that callback
- * comes exactly once, always from the loop and never from inside a call of the owner. After stream_close
- * no other callback comes. Bytes handed to `received` are borrowed for the call.
- * Writes are copied or taken over, sent in order, and bounded by the owner: stream_queued_size tells. */
+ * A stream lives from stream_connect or an accept until its `closed` callback has returned; that
+ * callback comes exactly once, always from the loop and never from inside a call of the owner.
+ * After stream_close no other callback comes. Bytes handed to `received` are borrowed for the call.
+ * Writes are copied or taken over, sent in order, and bounded by the owner: stream_queued_size
+ * tells. */
 #ifndef WEFT_STREAM_STREAM_H
 #define WEFT_STREAM_STREAM_H
 
@@ -20,7 +21,8 @@ struct stream_listener;
 
 /* Where to connect or listen. */
 struct socket_address {
-    char host[256]; /* a numeric address, or a name that the resolver knows; empty for a unix socket */
+    char host[256]; /* a numeric address, or a name that the resolver knows; empty for a unix socket
+                     */
     uint16_t port;
     char path[108]; /* unix socket; empty for TCP */
 };
@@ -33,8 +35,10 @@ bool socket_address_is_local(const struct socket_address *address);
 struct stream_handlers {
     void (*connected)(struct stream *stream, void *owner); /* outgoing streams only; may be NULL */
     void (*received)(struct stream *stream, void *owner, struct slice bytes);
-    void (*drained)(struct stream *stream, void *owner); /* the write queue became empty; may be NULL */
-    void (*closed)(struct stream *stream, void *owner, enum err reason); /* ERR_CLOSED: the peer or us */
+    void (*drained)(struct stream *stream,
+                    void *owner); /* the write queue became empty; may be NULL */
+    void (*closed)(struct stream *stream, void *owner,
+                   enum err reason); /* ERR_CLOSED: the peer or us */
 };
 
 /* Who is at the other end of a unix socket (SO_PEERCRED). */
@@ -45,8 +49,8 @@ struct stream_peer {
     char address[64]; /* for logs */
 };
 
-/* Begins to connect. Failure is reported through `closed` (ERR_UNREACHABLE, ERR_TIMEOUT); never returns
- * NULL. TCP_NODELAY, keepalive and TCP_USER_TIMEOUT are set. */
+/* Begins to connect. Failure is reported through `closed` (ERR_UNREACHABLE, ERR_TIMEOUT); never
+ * returns NULL. TCP_NODELAY, keepalive and TCP_USER_TIMEOUT are set. */
 MUST_USE struct stream *stream_connect(struct uv_loop_s *loop, const struct socket_address *address,
                                        msec_t timeout_ms, const struct stream_handlers *handlers,
                                        void *owner);
@@ -65,11 +69,12 @@ void stream_close(struct stream *stream);
 void stream_peer(const struct stream *stream, struct stream_peer *out_peer);
 
 /* A new connection: answer its handlers and owner with stream_accept, or close it. */
-typedef void (*stream_accepted_cb)(struct stream_listener *listener, void *owner, struct stream *stream);
+typedef void (*stream_accepted_cb)(struct stream_listener *listener, void *owner,
+                                   struct stream *stream);
 typedef void (*stream_listener_closed_cb)(void *owner);
 
-/* Listens; a stale unix socket file is replaced, `unix_mode` is its mode. Errors: ERR_EXISTS (in use),
- * ERR_SYSTEM; the log says which call. */
+/* Listens; a stale unix socket file is replaced, `unix_mode` is its mode. Errors: ERR_EXISTS (in
+ * use), ERR_SYSTEM; the log says which call. */
 MUST_USE enum err stream_listen(struct uv_loop_s *loop, const struct socket_address *address,
                                 unsigned unix_mode, stream_accepted_cb accepted, void *owner,
                                 struct stream_listener **out_listener);

@@ -1,5 +1,6 @@
-/* An arena: memory that is released all at once, at the end of a request. Never fails (see must_alloc).
- * Lifetime: arena_init .. arena_deinit; arena_reset keeps the first chunk for the next request. */
+/* An arena: memory that is released all at once, at the end of a request. Never fails (see
+ * must_alloc). Lifetime: arena_init .. arena_deinit; arena_reset keeps the first chunk for the next
+ * request. */
 #ifndef WEFT_UTIL_ARENA_H
 #define WEFT_UTIL_ARENA_H
 

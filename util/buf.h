@@ -1,8 +1,8 @@
 /* A growable byte buffer, and a bounded reader over bytes with a sticky error.
  *
- * Fixed-size integers are big-endian, so that the order of encoded keys is the order of the numbers;
- * varints are LEB128 (7 bits a byte, low first). Lifetime: buf_init .. buf_deinit, memory is the
- * buffer's own. A reader borrows; what it hands out lives as long as the bytes it reads. */
+ * Fixed-size integers are big-endian, so that the order of encoded keys is the order of the
+ * numbers; varints are LEB128 (7 bits a byte, low first). Lifetime: buf_init .. buf_deinit, memory
+ * is the buffer's own. A reader borrows; what it hands out lives as long as the bytes it reads. */
 #ifndef WEFT_UTIL_BUF_H
 #define WEFT_UTIL_BUF_H
 
@@ -47,7 +47,8 @@ void buf_appendf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_vappendf(struct buf *buf, const char *format, va_list args);
 /* Drops `size` bytes at the front (size <= buf->size). */
 void buf_consume(struct buf *buf, size_t size);
-/* The content as a NUL-terminated string; the NUL is not counted in size. Valid until the next append. */
+/* The content as a NUL-terminated string; the NUL is not counted in size. Valid until the next
+ * append. */
 const char *buf_text(struct buf *buf);
 static inline struct slice buf_slice(const struct buf *buf) {
     return slice_of(buf->data, buf->size);
@@ -65,7 +66,7 @@ void buf_set_u32(struct buf *buf, size_t offset, uint32_t value);
 
 struct reader {
     const uint8_t *data;
-    size_t size;   /* bytes left */
+    size_t size;    /* bytes left */
     bool is_broken; /* a read went past the end or was malformed; all later reads give zeroes */
 };
 

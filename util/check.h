@@ -8,9 +8,9 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE                         __attribute__((warn_unused_result))
 #define PRINTF_LIKE(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
-#define NO_RETURN __attribute__((noreturn))
+#define NO_RETURN                        __attribute__((noreturn))
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
@@ -31,8 +31,8 @@
 /* Prints where and what to stderr, then aborts (so that a core dump shows the caller). */
 NO_RETURN void check_failed(const char *file, int line, const char *condition);
 
-/* malloc, calloc, realloc and strdup that never return NULL: out of memory stops the process, as the
- * kernel's OOM killer would, and the log survives that by design. Owns: the caller frees. */
+/* malloc, calloc, realloc and strdup that never return NULL: out of memory stops the process, as
+ * the kernel's OOM killer would, and the log survives that by design. Owns: the caller frees. */
 MUST_USE void *must_alloc(size_t size);
 MUST_USE void *must_alloc_zeroed(size_t count, size_t size);
 MUST_USE void *must_realloc(void *old, size_t size);

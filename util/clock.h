@@ -1,7 +1,7 @@
 /* Time, as an interface: production reads the kernel, the simulator reads its own.
  *
- * boot_ms is CLOCK_BOOTTIME: it counts suspend too and never jumps; leases and timeouts use only it.
- * wall_ms is for people (timestamps) and decides nothing. */
+ * boot_ms is CLOCK_BOOTTIME: it counts suspend too and never jumps; leases and timeouts use only
+ * it. wall_ms is for people (timestamps) and decides nothing. */
 #ifndef WEFT_UTIL_CLOCK_H
 #define WEFT_UTIL_CLOCK_H
 
@@ -26,7 +26,8 @@ static inline int64_t clock_wall_ms(const struct clock *clock) {
 }
 
 #define CLOCK_RFC3339_SIZE 32u
-/* RFC 3339 in UTC with milliseconds: 2026-11-23T18:38:00.123Z. Shape: `out` has CLOCK_RFC3339_SIZE. */
+/* RFC 3339 in UTC with milliseconds: 2026-11-23T18:38:00.123Z. Shape: `out` has CLOCK_RFC3339_SIZE.
+ */
 void clock_format_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_SIZE]);
 
 #define CLOCK_BOOT_ID_SIZE 40u

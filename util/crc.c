@@ -24,7 +24,7 @@ static uint32_t crc32c_table(uint32_t crc, const uint8_t *data, size_t size) {
 
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *data,
-                                                                size_t size) {
+                                                               size_t size) {
     uint64_t wide = crc;
     while (size >= 8) {
         uint64_t word;

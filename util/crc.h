@@ -1,5 +1,5 @@
-/* CRC32C (Castagnoli, RFC 3720 B.4): the checksum of log records, frames and files. Uses the processor's
- * instruction where there is one. */
+/* CRC32C (Castagnoli, RFC 3720 B.4): the checksum of log records, frames and files. Uses the
+ * processor's instruction where there is one. */
 #ifndef WEFT_UTIL_CRC_H
 #define WEFT_UTIL_CRC_H
 

@@ -65,7 +65,8 @@ void ip_address_format(const struct ip_address *address, char out[IP_TEXT_SIZE])
     CHECK(inet_ntop(system_family(address->family), address->bytes, out, IP_TEXT_SIZE) != NULL);
 }
 
-void ip_prefix_format(const struct ip_prefix *prefix, char separator, char out[IP_PREFIX_TEXT_SIZE]) {
+void ip_prefix_format(const struct ip_prefix *prefix, char separator,
+                      char out[IP_PREFIX_TEXT_SIZE]) {
     char address[IP_TEXT_SIZE];
     ip_address_format(&prefix->address, address);
     if (prefix->address.family == IP_NONE) {
@@ -135,7 +136,8 @@ static bool add_shifted(struct ip_address *address, uint64_t count, unsigned shi
     return carry == 0;
 }
 
-bool ip_address_add(const struct ip_address *address, uint64_t count, struct ip_address *out_address) {
+bool ip_address_add(const struct ip_address *address, uint64_t count,
+                    struct ip_address *out_address) {
     struct ip_address sum = *address;
     if (!add_shifted(&sum, count, 0)) {
         return false;
@@ -193,7 +195,8 @@ enum err mac_parse(const char *text, struct mac_address *out_mac) {
 
 void mac_format(const struct mac_address *mac, char out[MAC_TEXT_SIZE]) {
     const uint8_t *b = mac->bytes;
-    snprintf(out, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+    snprintf(out, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4],
+             b[5]);
 }
 
 bool mac_is_zero(const struct mac_address *mac) {

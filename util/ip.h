@@ -1,6 +1,6 @@
-/* IP addresses and prefixes of both families, by value. Text forms: RFC 5952 for IPv6, dotted quad for
- * IPv4; a prefix is "10.244.0.0/16"; as a key segment the slash is a dash ("10.244.7.0-24"). Parsing is
- * strict: no host bits set in a prefix, no leading zeros, no zone. */
+/* IP addresses and prefixes of both families, by value. Text forms: RFC 5952 for IPv6, dotted quad
+ * for IPv4; a prefix is "10.244.0.0/16"; as a key segment the slash is a dash ("10.244.7.0-24").
+ * Parsing is strict: no host bits set in a prefix, no leading zeros, no zone. */
 #ifndef WEFT_UTIL_IP_H
 #define WEFT_UTIL_IP_H
 
@@ -22,14 +22,16 @@ struct ip_prefix {
     uint8_t length;
 };
 
-#define IP_TEXT_SIZE 48u        /* an address */
+#define IP_TEXT_SIZE        48u /* an address */
 #define IP_PREFIX_TEXT_SIZE 52u /* a prefix */
 
 MUST_USE enum err ip_address_parse(const char *text, struct ip_address *out_address);
-/* Takes "10.0.0.0/8" and, with separator '-', "10.0.0.0-8". ERR_INVALID also when host bits are set. */
+/* Takes "10.0.0.0/8" and, with separator '-', "10.0.0.0-8". ERR_INVALID also when host bits are
+ * set. */
 MUST_USE enum err ip_prefix_parse(const char *text, char separator, struct ip_prefix *out_prefix);
 void ip_address_format(const struct ip_address *address, char out[IP_TEXT_SIZE]);
-void ip_prefix_format(const struct ip_prefix *prefix, char separator, char out[IP_PREFIX_TEXT_SIZE]);
+void ip_prefix_format(const struct ip_prefix *prefix, char separator,
+                      char out[IP_PREFIX_TEXT_SIZE]);
 
 /* 4 or 16; 0 for IP_NONE. */
 unsigned ip_address_size(const struct ip_address *address);
@@ -45,10 +47,12 @@ bool ip_prefix_overlaps(const struct ip_prefix *a, const struct ip_prefix *b);
 /* The prefix of `length` bits around an address, host bits cleared. */
 struct ip_prefix ip_prefix_around(const struct ip_address *address, uint8_t length);
 /* address + count; false when it leaves the family's range. */
-bool ip_address_add(const struct ip_address *address, uint64_t count, struct ip_address *out_address);
+bool ip_address_add(const struct ip_address *address, uint64_t count,
+                    struct ip_address *out_address);
 /* The prefix `count` places after this one; false when it leaves the family's range. */
 bool ip_prefix_next(const struct ip_prefix *prefix, uint64_t count, struct ip_prefix *out_prefix);
-/* How many addresses from `low` to `high`, high - low, saturating at UINT64_MAX; 0 when high < low. */
+/* How many addresses from `low` to `high`, high - low, saturating at UINT64_MAX; 0 when high < low.
+ */
 uint64_t ip_address_distance(const struct ip_address *low, const struct ip_address *high);
 /* The last address of the prefix (broadcast in IPv4). */
 struct ip_address ip_prefix_last(const struct ip_prefix *prefix);

@@ -1,5 +1,6 @@
-/* An intrusive, circular, doubly linked list. The node lives inside its owner (CONTAINER_OF gets back
- * to it); a node that is in no list points to itself, so that list_remove may be called twice. */
+/* An intrusive, circular, doubly linked list. The node lives inside its owner (CONTAINER_OF gets
+ * back to it); a node that is in no list points to itself, so that list_remove may be called twice.
+ */
 #ifndef WEFT_UTIL_LIST_H
 #define WEFT_UTIL_LIST_H
 
@@ -43,7 +44,8 @@ static inline struct list *list_take_first(struct list *list) {
     return node;
 }
 
-/* Moves all nodes of `from` to the end of `to`: what is due is collected first, called back after. */
+/* Moves all nodes of `from` to the end of `to`: what is due is collected first, called back after.
+ */
 static inline void list_move_all(struct list *from, struct list *to) {
     if (list_is_empty(from)) {
         return;

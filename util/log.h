@@ -3,7 +3,8 @@
  *
  *     LOG_INFO("leader elected", LOG_U64("term", term), LOG_TEXT("leader", name));
  *
- * Never put a secret in a field. The only global of the house: set once in main, before any thread. */
+ * Never put a secret in a field. The only global of the house: set once in main, before any thread.
+ */
 #ifndef WEFT_UTIL_LOG_H
 #define WEFT_UTIL_LOG_H
 

@@ -30,7 +30,8 @@ PRINTF_LIKE(2, 3) static void complain(struct parse *parse, const char *format, 
 }
 
 /* "data-dir" -> "data_dir", or "WEFT_DATA_DIR" with the prefix. */
-static void other_name(const char *name, const char *prefix, bool is_upper, char out[NAME_SIZE_MAX]) {
+static void other_name(const char *name, const char *prefix, bool is_upper,
+                       char out[NAME_SIZE_MAX]) {
     snprintf(out, NAME_SIZE_MAX, "%s%s", prefix, name);
     for (char *at = out; *at != 0; at++) {
         if (*at == '-') {
@@ -185,7 +186,9 @@ static void print_config(const struct parse *parse) {
 }
 
 void option_help(const struct option_program *program, FILE *out) {
-    fprintf(out, "Usage: %s %s\n%s\n\nOptions (also as WEFT_NAME in the environment and name = value in the --config file):\n",
+    fprintf(out,
+            "Usage: %s %s\n%s\n\nOptions (also as WEFT_NAME in the environment and name = value in "
+            "the --config file):\n",
             program->name, program->synopsis, program->purpose);
     for (unsigned i = 0; i < program->option_count; i++) {
         const struct option *option = &program->options[i];
@@ -199,7 +202,8 @@ void option_help(const struct option_program *program, FILE *out) {
         fprintf(out, "\n");
     }
     fprintf(out, "  %-34s %s\n", "--config FILE", "read options from an INI file");
-    fprintf(out, "  %-34s %s\n", "--print-config", "print the options as they would be used, and exit");
+    fprintf(out, "  %-34s %s\n", "--print-config",
+            "print the options as they would be used, and exit");
     fprintf(out, "  %-34s %s\n", "--version, --help", "print it, and exit");
 }
 
@@ -236,9 +240,8 @@ static void take_flag(struct parse *parse, struct arguments *args) {
         complain(parse, "unknown option --%.*s", (int)size, name);
         return;
     }
-    const char *value = option->type == OPTION_FLAG && equals == NULL
-                            ? "true"
-                            : flag_value(parse, args, equals);
+    const char *value =
+        option->type == OPTION_FLAG && equals == NULL ? "true" : flag_value(parse, args, equals);
     if (value != NULL) {
         set_value(parse, option, value, SOURCE_FLAG);
     }

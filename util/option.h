@@ -1,7 +1,7 @@
-/* Options of a program: one table serves flags (--data-dir), environment (WEFT_DATA_DIR), keys of the INI
- * file given with --config (data_dir), --help, --print-config and --version. Precedence: flag, then
- * environment, then file, then default. A flag that takes a list may be given several times; in the
- * environment and the file its values are separated by spaces. */
+/* Options of a program: one table serves flags (--data-dir), environment (WEFT_DATA_DIR), keys of
+ * the INI file given with --config (data_dir), --help, --print-config and --version. Precedence:
+ * flag, then environment, then file, then default. A flag that takes a list may be given several
+ * times; in the environment and the file its values are separated by spaces. */
 #ifndef WEFT_UTIL_OPTION_H
 #define WEFT_UTIL_OPTION_H
 
@@ -30,7 +30,7 @@ struct option_list {
 struct option {
     const char *name; /* with dashes, without the leading two */
     enum option_type type;
-    size_t offset; /* of the value inside the program's configuration struct */
+    size_t offset;        /* of the value inside the program's configuration struct */
     const char *fallback; /* default as text, NULL for none */
     const char *argument; /* its name in --help, "DIR" */
     const char *help;
@@ -46,16 +46,16 @@ struct option_program {
 };
 
 enum option_result {
-    OPTION_RUN,    /* go on */
-    OPTION_EXIT,   /* --help, --version or --print-config was answered: exit 0 */
-    OPTION_FAILED  /* a message that says what to do is on stderr: exit 2 */
+    OPTION_RUN,   /* go on */
+    OPTION_EXIT,  /* --help, --version or --print-config was answered: exit 0 */
+    OPTION_FAILED /* a message that says what to do is on stderr: exit 2 */
 };
 
-/* Fills `out_config` (zeroed by the caller). With `rest`, the first argument that is no flag and all after
- * it are left to the caller: *rest is its index in argv (argc when there is none); without, such an
- * argument is an error. Owns: texts live until the process ends. */
-MUST_USE enum option_result option_parse(const struct option_program *program, int argc, char **argv,
-                                         void *out_config, int *rest);
+/* Fills `out_config` (zeroed by the caller). With `rest`, the first argument that is no flag and
+ * all after it are left to the caller: *rest is its index in argv (argc when there is none);
+ * without, such an argument is an error. Owns: texts live until the process ends. */
+MUST_USE enum option_result option_parse(const struct option_program *program, int argc,
+                                         char **argv, void *out_config, int *rest);
 void option_help(const struct option_program *program, FILE *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* Randomness, seeded: xoshiro256** (Blackman, Vigna). Production seeds it from the kernel, the simulator
- * from its seed. Not for secrets: those come from rand_os. */
+/* Randomness, seeded: xoshiro256** (Blackman, Vigna). Production seeds it from the kernel, the
+ * simulator from its seed. Not for secrets: those come from rand_os. */
 #ifndef WEFT_UTIL_RAND_H
 #define WEFT_UTIL_RAND_H
 

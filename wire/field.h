@@ -1,10 +1,10 @@
-/* Field tables: one row a field, and four walkers that every resource and every command shares: JSON in
- * (with all checks), JSON out, bytes in, bytes out. A new field is a new row.
+/* Field tables: one row a field, and four walkers that every resource and every command shares:
+ * JSON in (with all checks), JSON out, bytes in, bytes out. A new field is a new row.
  *
- * Absent values are zero: NULL text, 0, IP_NONE, count 0. A field is left out of JSON and bytes when it is
- * absent, unless FIELD_ALWAYS asks for it in JSON.
- * Bytes: per present field a varint (number << 1 | is_bytes), then a varint or a length and bytes; unknown
- * numbers are skipped, so that an older server reads a newer one's records. */
+ * Absent values are zero: NULL text, 0, IP_NONE, count 0. A field is left out of JSON and bytes
+ * when it is absent, unless FIELD_ALWAYS asks for it in JSON. Bytes: per present field a varint
+ * (number << 1 | is_bytes), then a varint or a length and bytes; unknown numbers are skipped, so
+ * that an older server reads a newer one's records. */
 #ifndef WEFT_WIRE_FIELD_H
 #define WEFT_WIRE_FIELD_H
 
@@ -78,8 +78,8 @@ struct field {
     enum field_type type;
     unsigned flags;
     size_t offset;
-    uint64_t min, max;                 /* FIELD_NUMBER: value; FIELD_TEXT: size (max 0: LIMIT_NAME_SIZE_MAX);
-                                        * FIELD_TEXTS, _MAP, _OBJECTS: max count (0: LIMIT_LABEL_COUNT_MAX) */
+    uint64_t min, max; /* FIELD_NUMBER: value; FIELD_TEXT: size (max 0: LIMIT_NAME_SIZE_MAX);
+                        * FIELD_TEXTS, _MAP, _OBJECTS: max count (0: LIMIT_LABEL_COUNT_MAX) */
     const struct field_format *format; /* FIELD_TEXT and items of FIELD_TEXTS */
     const char *const *choices;        /* FIELD_TEXT: NULL-terminated, the legal values */
     const struct shape *shape;         /* FIELD_OBJECT, FIELD_OBJECTS */
@@ -99,11 +99,12 @@ struct shape {
                                  .fields = (rows),                                                 \
                                  .field_count = ARRAY_COUNT(rows)}
 
-/* Fills `out_object` (shape->size bytes, zeroed here) from a JSON object. All faults are collected in
- * `problem` with pointers below `pointer` ("" for the body). Owns: values live in the arena.
+/* Fills `out_object` (shape->size bytes, zeroed here) from a JSON object. All faults are collected
+ * in `problem` with pointers below `pointer` ("" for the body). Owns: values live in the arena.
  * Errors: ERR_INVALID. */
-MUST_USE enum err field_read(const struct shape *shape, const struct json *json, const char *pointer,
-                             struct arena *arena, void *out_object, struct problem *problem);
+MUST_USE enum err field_read(const struct shape *shape, const struct json *json,
+                             const char *pointer, struct arena *arena, void *out_object,
+                             struct problem *problem);
 /* Writes the members of `object` into an object that the caller has opened. */
 void field_write(const struct shape *shape, const void *object, struct json_writer *writer);
 void field_encode(const struct shape *shape, const void *object, struct buf *out);

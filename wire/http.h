@@ -1,11 +1,11 @@
-/* HTTP/1.1 messages (RFC 9110, 9112), without any I/O: a parser that both sides share, and writers. The
- * only file that includes llhttp.h is http.c.
+/* HTTP/1.1 messages (RFC 9110, 9112), without any I/O: a parser that both sides share, and writers.
+ * The only file that includes llhttp.h is http.c.
  *
- * A parser takes bytes as they come and stops behind each complete message, so that pipelined requests are
- * read one at a time. llhttp is strict; ours to add are the bounds (head 16 KiB, 64 headers, body), the
- * Host rule of RFC 9112 3.2 for requests, and the refusal of a body whose length is given twice.
- * Lifetime: http_parser_init .. http_parser_deinit; the message and all it points to live until
- * http_parser_next. */
+ * A parser takes bytes as they come and stops behind each complete message, so that pipelined
+ * requests are read one at a time. llhttp is strict; ours to add are the bounds (head 16 KiB, 64
+ * headers, body), the Host rule of RFC 9112 3.2 for requests, and the refusal of a body whose
+ * length is given twice. Lifetime: http_parser_init .. http_parser_deinit; the message and all it
+ * points to live until http_parser_next. */
 #ifndef WEFT_WIRE_HTTP_H
 #define WEFT_WIRE_HTTP_H
 
@@ -22,7 +22,7 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_DELETE, M
 const char *method_name(enum method method);
 
 struct http_header {
-    const char *name; /* lower case */
+    const char *name;  /* lower case */
     const char *value; /* without surrounding white space */
 };
 
@@ -32,8 +32,8 @@ struct http_message {
     int status;         /* responses */
     struct http_header headers[LIMIT_HTTP_HEADER_COUNT_MAX];
     unsigned header_count;
-    struct slice body;  /* whole, unless the body is streamed */
-    bool is_keep_alive; /* the connection may carry another message */
+    struct slice body;     /* whole, unless the body is streamed */
+    bool is_keep_alive;    /* the connection may carry another message */
     bool expects_continue; /* requests: Expect: 100-continue */
 };
 
@@ -54,18 +54,19 @@ MUST_USE struct http_parser *http_parser_new(enum http_side side, size_t body_si
 void http_parser_free(struct http_parser *parser);
 /* From the next body byte on, hand bodies over instead of collecting them; NULL collects again. */
 void http_parser_stream_body(struct http_parser *parser, http_body_cb callback, void *owner);
-/* Takes bytes up to the end of one message. `*out_used` says how many; the rest belongs to the next.
- * Errors (the connection is beyond repair; answer the problem and close): ERR_BAD_REQUEST,
+/* Takes bytes up to the end of one message. `*out_used` says how many; the rest belongs to the
+ * next. Errors (the connection is beyond repair; answer the problem and close): ERR_BAD_REQUEST,
  * ERR_HEADERS_TOO_LARGE, ERR_TOO_LARGE. */
 MUST_USE enum err http_parser_feed(struct http_parser *parser, struct slice bytes, size_t *out_used,
                                    struct problem *problem);
-/* The peer closed: completes an answer whose end is the end of the connection. Errors: ERR_CLOSED when a
- * message was cut off. */
+/* The peer closed: completes an answer whose end is the end of the connection. Errors: ERR_CLOSED
+ * when a message was cut off. */
 MUST_USE enum err http_parser_finish(struct http_parser *parser);
 enum http_state http_parser_state(const struct http_parser *parser);
 /* Valid from HTTP_STATE_BODY on (headers, status) and whole at HTTP_STATE_DONE. */
 const struct http_message *http_parser_message(const struct http_parser *parser);
-/* Forgets the message and begins the next. A request to HEAD has an answer without a body: say so. */
+/* Forgets the message and begins the next. A request to HEAD has an answer without a body: say so.
+ */
 void http_parser_next(struct http_parser *parser, bool answer_has_no_body);
 
 /* The value of a header (lower-case name); NULL when absent. */
@@ -82,10 +83,12 @@ struct http_target {
     struct http_query query[32];
     unsigned query_count;
 };
-/* Errors: ERR_BAD_REQUEST (bad escape, NUL, invalid UTF-8, no leading slash, too many parameters). */
-MUST_USE enum err http_parse_target(const char *target, struct arena *arena, struct http_target *out_target,
-                                    struct problem *problem);
-const char *http_find_query(const struct http_target *target, const char *name); /* NULL when absent */
+/* Errors: ERR_BAD_REQUEST (bad escape, NUL, invalid UTF-8, no leading slash, too many parameters).
+ */
+MUST_USE enum err http_parse_target(const char *target, struct arena *arena,
+                                    struct http_target *out_target, struct problem *problem);
+const char *http_find_query(const struct http_target *target,
+                            const char *name); /* NULL when absent */
 /* Appends text so that it survives as one path segment run; '/' is kept when `keeps_slash`. */
 void http_escape(const char *text, bool keeps_slash, struct buf *out);
 

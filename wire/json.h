@@ -1,9 +1,10 @@
-/* JSON: the fence around cJSON, and a writer of our own. The only file that includes cJSON.h is json.c.
+/* JSON: the fence around cJSON, and a writer of our own. The only file that includes cJSON.h is
+ * json.c.
  *
  * Reading: a strict check (RFC 8259, UTF-8, depth 32, at most 20,000 values, no duplicate keys, no
- * \u0000, nothing trailing) comes first; what it refuses never reaches cJSON. Writing: appends to a buf,
- * integers exactly, no white space.
- * Lifetime: a parsed tree belongs to the caller until json_free; all accessors borrow from it. */
+ * \u0000, nothing trailing) comes first; what it refuses never reaches cJSON. Writing: appends to a
+ * buf, integers exactly, no white space. Lifetime: a parsed tree belongs to the caller until
+ * json_free; all accessors borrow from it. */
 #ifndef WEFT_WIRE_JSON_H
 #define WEFT_WIRE_JSON_H
 
@@ -23,7 +24,8 @@ struct json_fault {
 };
 
 /* Errors: ERR_BAD_JSON with *out_fault filled. Owns: the caller, json_free. */
-MUST_USE enum err json_parse(struct slice text, struct json **out_json, struct json_fault *out_fault);
+MUST_USE enum err json_parse(struct slice text, struct json **out_json,
+                             struct json_fault *out_fault);
 void json_free(struct json *json); /* NULL is fine */
 
 enum json_type json_type_of(const struct json *json);
@@ -42,7 +44,8 @@ const char *json_text(const struct json *json);
 bool json_number(const struct json *json, uint64_t *out_number);
 bool json_is_true(const struct json *json);
 
-/* The member's text or number when it is there with that type, else the fallback: for reading answers. */
+/* The member's text or number when it is there with that type, else the fallback: for reading
+ * answers. */
 const char *json_find_text(const struct json *json, const char *name, const char *fallback);
 uint64_t json_find_number(const struct json *json, const char *name, uint64_t fallback);
 
@@ -58,7 +61,7 @@ void json_close_object(struct json_writer *writer);
 void json_open_list(struct json_writer *writer);
 void json_close_list(struct json_writer *writer);
 void json_key(struct json_writer *writer, const char *name);
-void json_put_text(struct json_writer *writer, const char *text); /* NULL writes null */
+void json_put_text(struct json_writer *writer, const char *text);   /* NULL writes null */
 void json_put_slice(struct json_writer *writer, struct slice text); /* as a string */
 void json_put_number(struct json_writer *writer, uint64_t number);
 void json_put_signed(struct json_writer *writer, int64_t number);

@@ -17,7 +17,7 @@ struct network {
     const char *name;
     struct ip_prefix ipv4; /* at least one of ipv4 and ipv6 is there */
     struct ip_prefix ipv6;
-    uint64_t subnet_len; /* 0 without ipv4 */
+    uint64_t subnet_len;                      /* 0 without ipv4 */
     struct ip_address subnet_min, subnet_max; /* first addresses of the first and the last subnet */
     uint64_t ipv6_subnet_len;
     struct ip_address ipv6_subnet_min, ipv6_subnet_max;

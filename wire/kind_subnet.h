@@ -13,7 +13,7 @@ struct subnet {
     struct ip_address public_ip_v6;
     const char *backend_type;
     struct slice backend_data; /* JSON object, the backend's own */
-    uint64_t epoch;            /* revision of the grant; 0 for a reservation that nobody holds yet */
+    uint64_t epoch; /* revision of the grant; 0 for a reservation that nobody holds yet */
     uint64_t ttl_s;
     int64_t expires_at; /* wall ms, for people; 0 for a reservation */
     bool reserved;
