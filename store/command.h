@@ -15,18 +15,12 @@
 
 enum command_id {
     COMMAND_NONE = 0,
-#define COMMAND(number, SYMBOL, symbol) COMMAND_##SYMBOL = number,
+#define COMMAND(number, SYMBOL, symbol, shape) COMMAND_##SYMBOL = number,
 #include "store/command.def"
 #undef COMMAND
 };
 
-/* When a write may happen. Both absent: always. */
-struct write_condition {
-    uint64_t
-        if_revision; /* If-Match: the object is there with this revision; 0: no such condition */
-    bool if_absent;  /* If-None-Match: * */
-};
-
+/* Of any kind. The conditions are If-Match and If-None-Match: *; both absent: always. */
 struct command_put {
     const char *key;          /* of any kind */
     struct slice payload;     /* kv: the bytes; else field_encode of the kind's checked struct */
@@ -47,23 +41,10 @@ struct command_delete_prefix {
     uint64_t confirm;   /* how many keys the caller expects to go; another count is a conflict */
 };
 
-struct command_subnet_acquire {
-    const char *network;
-    const char *node;
-    struct ip_address public_ip;
-    struct ip_address public_ip_v6;
-    struct ip_prefix prefer;
-    const char *backend_type;
-    struct slice backend_data;
-};
+/* Acquire's arguments are struct subnet_acquire (wire/kind_subnet.h). */
 
-struct command_subnet_renew { /* release has the same arguments */
-    const char *key;
-    const char *node;
-    uint64_t epoch;
-};
-
-struct command_subnet_release {
+/* Renew and release. */
+struct command_subnet_hold {
     const char *key;
     const char *node;
     uint64_t epoch;

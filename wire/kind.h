@@ -15,7 +15,7 @@ enum kind_id {
 
 #define KIND_SEGMENTS_MAX 2u
 
-struct kind_key; /* below */
+struct kind_key;
 
 struct kind {
     enum kind_id id;
@@ -49,6 +49,8 @@ const struct kind *kind_of(enum kind_id id);          /* must exist */
  * number of names, ERR_TOO_LARGE, ERR_INVALID; the problem is filled. */
 MUST_USE enum err kind_parse_key(const char *key, struct arena *arena, struct kind_key *out_key,
                                  struct problem *problem);
+/* Checks that the key's first name is a network's. Errors: ERR_INVALID with the problem filled. */
+MUST_USE enum err kind_check_network_name(const struct kind_key *key, struct problem *problem);
 /* Body to checked struct: field_read, then complete. `*out_object` is a kind->shape struct in the
  * arena. */
 MUST_USE enum err kind_read(const struct kind_key *key, const struct json *json,

@@ -1,4 +1,7 @@
-/* A subnet lease: which node holds which part of a network, and how to reach it (NETWORK.md 3). */
+/* A subnet lease: which node holds which part of a network, and how to reach it (NETWORK.md 3).
+ *
+ * A PUT on the key makes a reservation: {"node","reserved":true}; all else is ours (FIELD_READONLY)
+ * and comes from acquire and renew. */
 #ifndef WEFT_WIRE_KIND_SUBNET_H
 #define WEFT_WIRE_KIND_SUBNET_H
 
@@ -37,15 +40,9 @@ struct subnet_hold { /* renew, release */
     uint64_t epoch;
 };
 
-struct subnet_reservation { /* PUT on a subnet */
-    const char *node;
-    bool reserved;
-};
-
 extern const struct kind kind_subnet;
 extern const struct shape shape_subnet;
 extern const struct shape shape_subnet_acquire;
 extern const struct shape shape_subnet_hold;
-extern const struct shape shape_subnet_reservation;
 
 #endif

@@ -26,7 +26,7 @@ struct problem_error {
 
 struct problem {
     enum err err; /* ERR_OK: no problem */
-    char detail[320];
+    char detail[400];
     char hint[256]; /* empty: err_hint(err) */
     enum write_outcome outcome;
     bool has_offset; /* ERR_BAD_JSON */
