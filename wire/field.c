@@ -112,6 +112,7 @@ static bool is_present(const struct field *field, const void *object) {
 struct read_context {
     struct arena *arena;
     struct problem *problem;
+    bool is_answer; /* from a server: lenient, and its own fields count */
 };
 
 /* Appends "/name" to a pointer, escaped (RFC 6901 section 3). */
@@ -360,6 +361,13 @@ static const struct field *find_by_name(const struct shape *shape, const char *n
     return NULL;
 }
 
+static bool is_taken(const struct read_context *context, const struct field *field) {
+    if (context->is_answer) {
+        return field->type != FIELD_TIME;
+    }
+    return (field->flags & FIELD_READONLY) == 0;
+}
+
 /* Bounded recursion: as deep as the tables nest, whatever the input. */
 static void read_object(struct read_context *context, const struct shape *shape,
                         const struct json *json, const char *pointer, void *out_object) {
@@ -372,12 +380,14 @@ static void read_object(struct read_context *context, const struct shape *shape,
         char at[POINTER_SIZE];
         pointer_to(pointer, json_name(child), at);
         if (field == NULL) {
-            problem_add(context->problem, at, "unknown field");
-        } else if ((field->flags & FIELD_READONLY) == 0 && json_type_of(child) != JSON_NULL) {
+            if (!context->is_answer) {
+                problem_add(context->problem, at, "unknown field");
+            }
+        } else if (is_taken(context, field) && json_type_of(child) != JSON_NULL) {
             read_value(context, field, child, at, member_at(out_object, field));
         }
     }
-    for (size_t i = 0; i < shape->field_count; i++) {
+    for (size_t i = 0; i < shape->field_count && !context->is_answer; i++) {
         const struct field *field = &shape->fields[i];
         const struct json *given = json_find(json, field->name);
         if ((field->flags & FIELD_REQUIRED) != 0 &&
@@ -394,6 +404,14 @@ enum err field_read(const struct shape *shape, const struct json *json, const ch
     memset(out_object, 0, shape->size);
     struct read_context context = {.arena = arena, .problem = problem};
     read_object(&context, shape, json, pointer, out_object);
+    return problem->err == ERR_INVALID ? ERR_INVALID : ERR_OK;
+}
+
+enum err field_read_answer(const struct shape *shape, const struct json *json, struct arena *arena,
+                           void *out_object, struct problem *problem) {
+    memset(out_object, 0, shape->size);
+    struct read_context context = {.arena = arena, .problem = problem, .is_answer = true};
+    read_object(&context, shape, json, "", out_object);
     return problem->err == ERR_INVALID ? ERR_INVALID : ERR_OK;
 }
 

@@ -105,6 +105,11 @@ struct shape {
 MUST_USE enum err field_read(const struct shape *shape, const struct json *json,
                              const char *pointer, struct arena *arena, void *out_object,
                              struct problem *problem);
+/* Reads what a server answered: its own fields (FIELD_READONLY) are taken too, unknown fields and
+ * absent required ones are passed over, times (for people only) stay 0. `problem` collects wrong
+ * types and values. Owns: values live in the arena. Errors: ERR_INVALID. */
+MUST_USE enum err field_read_answer(const struct shape *shape, const struct json *json,
+                                    struct arena *arena, void *out_object, struct problem *problem);
 /* Writes the members of `object` into an object that the caller has opened. */
 void field_write(const struct shape *shape, const void *object, struct json_writer *writer);
 void field_encode(const struct shape *shape, const void *object, struct buf *out);
