@@ -51,10 +51,21 @@
 #define LIMIT_RAFT_FRAME_ENTRIES_MAX   1024u
 #define LIMIT_RAFT_PEER_QUEUE_SIZE_MAX (64u * 1024u * 1024u)
 #define LIMIT_RAFT_SEGMENT_SIZE        (8u * 1024u * 1024u)
+#define LIMIT_RAFT_LOG_CACHE_SIZE_MAX  (64u * 1024u * 1024u) /* newest entries kept in memory */
+#define LIMIT_RAFT_MESSAGE_SIZE_MAX    (8u * 1024u * 1024u) /* entries' bytes in one AppendEntries */
+#define LIMIT_RAFT_APPLY_SIZE_MAX      (16u * 1024u * 1024u) /* applied in one transaction */
+#define LIMIT_RAFT_APPLY_ENTRIES_MAX   1024u
+#define LIMIT_RAFT_INBOUND_MAX         64u /* connections that other members opened */
+#define LIMIT_RAFT_HELLO_TIMEOUT_MS    5000u
+#define LIMIT_RAFT_CONNECT_TIMEOUT_MS  2000u
+#define LIMIT_RAFT_RECONNECT_MIN_MS    50u
+#define LIMIT_RAFT_RECONNECT_MAX_MS    1000u
+#define LIMIT_RAFT_TURN_ROUNDS_MAX     8u
 #define LIMIT_PROPOSALS_MAX                                                                        \
     16384u /* waiting and in flight; more is 429 before anything is logged */
 #define LIMIT_PROPOSE_ENTRY_SIZE_MAX     (4u * 1024u * 1024u)
 #define LIMIT_PROPOSE_ENTRY_COMMANDS_MAX 4096u
+#define LIMIT_PROPOSE_QUEUE_SIZE_MAX     (64u * 1024u * 1024u) /* bytes of commands waiting; 429 */
 #define LIMIT_READS_MAX                  16384u
 #define LIMIT_HEARTBEAT_DEFAULT_MS       100u
 #define LIMIT_ELECTION_DEFAULT_MS        1000u
@@ -66,16 +77,49 @@
 #define LIMIT_SUBNET_TTL_DEFAULT_S 86400u
 #define LIMIT_QUARANTINE_DEFAULT_S 60u
 #define LIMIT_EXPIRE_BATCH_MAX     256u
+#define LIMIT_EXPIRE_CHECK_MS      250u /* the leader looks for due leases at least so often */
 
 /* Local machine. */
 #define LIMIT_IFNAME_SIZE_MAX    15u
 #define LIMIT_CNI_STDIN_SIZE_MAX (1024u * 1024u)
 #define LIMIT_NODES_MAX          8192u
 
+/* The kernel's network tables. */
+#define LIMIT_NETLINK_TIMEOUT_MS    5000u /* an answer of the kernel */
+#define LIMIT_NETLINK_DUMP_TRIES    8u    /* when the tables change under each dump */
+#define LIMIT_NETLINK_DRAIN_MAX     64u   /* parts read in one turn of the loop */
+#define LIMIT_SYSCTL_NAME_SIZE_MAX  128u
+#define LIMIT_SYSCTL_VALUE_SIZE_MAX 64u
+
+/* The client's side of the API. */
+#define LIMIT_SERVERS_MAX            16u /* in one --server list */
+#define LIMIT_CLIENT_HEADERS_MAX     8u  /* that a caller adds to a request */
+#define LIMIT_CLIENT_ANSWER_SIZE_MAX (64u * 1024u * 1024u)
+#define LIMIT_CLIENT_LINE_SIZE_MAX                                                                 \
+    (2u * 1024u * 1024u)                   /* one line of a watch, one item of a list */
+#define LIMIT_CLIENT_REASONS_SIZE     320u /* why each server failed, in a message */
+#define LIMIT_CLIENT_PAUSE_MIN_MS     50u  /* between two tries; doubles */
+#define LIMIT_CLIENT_PAUSE_MAX_MS     1000u
+#define LIMIT_CLIENT_TRY_MIN_MS       500u /* the least that one server of several is given */
+#define LIMIT_CALL_CONNECTIONS_MAX    256u /* an address */
+#define LIMIT_CALL_QUEUE_MAX          16384u
+#define LIMIT_CALL_CONNECTION_IDLE_MS 30000u /* kept; below the servers' idle timeout */
+#define LIMIT_FOLLOW_SILENCE_MS       25000u
+#define LIMIT_FOLLOW_PAUSE_MIN_MS     100u
+#define LIMIT_FOLLOW_PAUSE_MAX_MS     2000u
+#define LIMIT_FOLLOW_LIST_TIMEOUT_MS  30000u
+#define LIMIT_FOLLOW_ITEMS_MAX        262144u
+
 static_assert(LIMIT_VALUE_SIZE_MAX < LIMIT_HTTP_BODY_SIZE_MAX, "a value fits a body");
 static_assert(LIMIT_HTTP_BODY_SIZE_MAX * 2 < LIMIT_PROPOSE_ENTRY_SIZE_MAX, "a body fits an entry");
 static_assert(LIMIT_PROPOSE_ENTRY_SIZE_MAX * 2 < LIMIT_RAFT_FRAME_SIZE_MAX,
               "an entry fits a frame");
 static_assert(LIMIT_PROPOSE_ENTRY_SIZE_MAX < LIMIT_RAFT_SEGMENT_SIZE, "an entry fits a segment");
+static_assert(LIMIT_RAFT_MESSAGE_SIZE_MAX + LIMIT_PROPOSE_ENTRY_SIZE_MAX <
+                  LIMIT_RAFT_FRAME_SIZE_MAX,
+              "a message that stops after its bound still fits a frame");
+static_assert(LIMIT_CALL_CONNECTION_IDLE_MS < LIMIT_HTTP_IDLE_TIMEOUT_MS,
+              "we let a kept connection go before the server does");
+static_assert(LIMIT_FOLLOW_SILENCE_MS > 2 * LIMIT_WATCH_BOOKMARK_MS, "two bookmarks may be late");
 
 #endif
