@@ -28,7 +28,7 @@ static const struct field pod_fields[] = {
      .help = "for policies and services"},
 };
 /* clang-format on */
-static SHAPE(shape_endpoint_pod, endpoint_pod, pod_fields);
+SHAPE(shape_endpoint_pod, endpoint_pod, pod_fields);
 
 /* clang-format off: a row a field */
 static const struct field endpoint_fields[] = {

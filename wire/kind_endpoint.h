@@ -24,5 +24,6 @@ struct endpoint {
 
 extern const struct kind kind_endpoint;
 extern const struct shape shape_endpoint;
+extern const struct shape shape_endpoint_pod;
 
 #endif
