@@ -58,8 +58,8 @@ static inline void list_move_all(struct list *from, struct list *to) {
 }
 
 /* Walks; the body may remove `node` itself, nothing else. */
-#define LIST_FOR_EACH(list, node)                                                                  \
-    for (struct list *node = (list)->next, *node##_next = node->next; node != (list);              \
+#define LIST_FOR_EACH(head, node)                                                                  \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
          node = node##_next, node##_next = node->next)
 
 #endif
