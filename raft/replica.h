@@ -76,8 +76,7 @@ enum proposal_state { PROPOSAL_IDLE, PROPOSAL_QUEUED, PROPOSAL_IN_FLIGHT, PROPOS
 
 struct proposal {
     struct slice command;    /* encoded (store/command.h); the caller keeps it until decided */
-    struct outcome *outcome; /* the caller's; filled when decided with ERR_OK */
-    struct arena *arena;     /* for the outcome's texts; the caller's */
+    struct outcome *outcome; /* the caller's, its arena set; filled when decided with ERR_OK */
     void (*decided)(struct proposal *proposal, enum err err);
     /* private */
     enum proposal_state state;

@@ -51,6 +51,7 @@ struct object {
 
 /* What a command did. `problem.err` is ERR_OK when it changed (or renewed) what it was asked to. */
 struct outcome {
+    struct arena *arena; /* in: the requester's, where the texts of `object` and `current` go */
     struct problem problem;
     uint64_t revision; /* the write's own; 0 when nothing changed */
     bool is_created;   /* 201 instead of 200 */
@@ -63,12 +64,12 @@ struct outcome {
 
 /* One write transaction for all entries of a turn of the loop. */
 void store_begin(struct store *store);
-/* Applies one entry. `outcomes` has room for one per command, or is NULL where nobody waits (a
- * replica that did not propose it); texts of an outcome live in `arena`. An index that was applied
- * already is passed over, and its outcomes are left as they were. An entry without commands
- * (barrier, configuration) is an empty slice: only the index moves. */
+/* Applies one entry. `outcomes` has one pointer per command, NULL where nobody waits (any more), or
+ * is NULL altogether on a replica that did not propose it. An index that was applied already is
+ * passed over, and its outcomes are left as they were. An entry without commands (barrier,
+ * configuration) is an empty slice: only the index moves. */
 void store_apply(struct store *store, uint64_t index, uint64_t term, struct slice entry,
-                 struct outcome *const *outcomes, struct arena *arena);
+                 struct outcome *const *outcomes);
 void store_commit(struct store *store);
 
 /* A consistent view for reading. Lifetime: store_read_begin .. store_read_end, within one turn of

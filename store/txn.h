@@ -1,0 +1,62 @@
+/* LMDB transactions with a sticky error: after the first failure every call is a no-op, so that ten
+ * steps need one check, txn_status. The only place besides store.c that knows LMDB.
+ *
+ * A slice that a get or a walk hands out points into the map and lives until the transaction ends
+ * or writes. */
+#ifndef WEFT_STORE_TXN_H
+#define WEFT_STORE_TXN_H
+
+#include "util/buf.h"
+#include "util/err.h"
+
+#include <lmdb.h>
+#include <stdbool.h>
+
+/* The tables. Keys are byte strings; the order of keys is the order of meaning. */
+enum table {
+    TABLE_META,       /* name -> number (store/meta) */
+    TABLE_OBJECTS,    /* key -> record (store/objects) */
+    TABLE_EVENTS,     /* revision, number in it -> event (store/history) */
+    TABLE_HOLDERS,    /* network, node, subnet -> nothing: what a node holds or has reserved */
+    TABLE_PUBLIC_IPS, /* network, address -> subnet */
+    TABLE_DUE,        /* log time, subnet key -> nothing: when leases end */
+    TABLE_FREED,      /* network, order -> subnet: free again, least recently used first */
+    TABLE_FORMER,     /* network, subnet -> when and whose: the same subnets by name */
+    TABLE_COUNT
+};
+
+struct tables {
+    MDB_dbi dbi[TABLE_COUNT];
+};
+
+struct txn {
+    MDB_txn *txn;
+    const struct tables *tables;
+    int status; /* 0, or the first LMDB or errno code that went wrong */
+};
+
+/* Opens all tables inside a fresh write transaction. */
+void txn_open_tables(struct txn *txn, struct tables *out_tables);
+
+/* False when the key is absent (that is no error). */
+bool txn_get(struct txn *txn, enum table table, struct slice key, struct slice *out_value);
+void txn_put(struct txn *txn, enum table table, struct slice key, struct slice value);
+/* True when the key was there. */
+bool txn_delete(struct txn *txn, enum table table, struct slice key);
+
+/* Walks from the first key >= `from`, in order, until the callback returns false. The callback must
+ * not write: collect first. */
+typedef bool (*txn_walk_cb)(void *owner, struct slice key, struct slice value);
+void txn_walk(struct txn *txn, enum table table, struct slice from, txn_walk_cb callback,
+              void *owner);
+/* The first key that begins with `prefix`; false when there is none. */
+bool txn_first(struct txn *txn, enum table table, struct slice prefix, struct slice *out_key,
+               struct slice *out_value);
+/* Deletes every key that begins with `prefix`. */
+void txn_delete_prefix(struct txn *txn, enum table table, struct slice prefix);
+
+/* Numbers in TABLE_META. */
+uint64_t txn_get_number(struct txn *txn, const char *name);
+void txn_put_number(struct txn *txn, const char *name, uint64_t number);
+
+#endif
