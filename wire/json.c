@@ -73,11 +73,10 @@ const char *json_text(const struct json *json) {
 }
 
 bool json_number(const struct json *json, uint64_t *out_number) {
-    const cJSON *node = json == NULL ? NULL : node_of(json);
-    if (!cJSON_IsNumber(node)) {
+    if (json == NULL || !cJSON_IsNumber(node_of(json))) {
         return false;
     }
-    double value = node->valuedouble;
+    double value = node_of(json)->valuedouble;
     if (!(value >= 0) || value > (double)LIMIT_REVISION_MAX || value != floor(value)) {
         return false;
     }
