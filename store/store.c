@@ -222,8 +222,8 @@ void store_begin(struct store *store) {
     open_write(store);
 }
 
-static void apply_commands(struct store *store, struct slice entry, struct outcome *const *outcomes,
-                           struct arena *arena) {
+static void apply_commands(struct store *store, struct slice entry,
+                           struct outcome *const *outcomes) {
     struct entry_header header;
     struct reader rest;
     if (entry_open(entry, &header, &rest) != ERR_OK) {
