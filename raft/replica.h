@@ -26,6 +26,7 @@
 struct uv_loop_s;
 struct store;
 struct outcome;
+struct propose_batch;
 struct replica;
 
 #define MEMBER_NAME_SIZE    64u
@@ -76,10 +77,14 @@ enum proposal_state { PROPOSAL_IDLE, PROPOSAL_QUEUED, PROPOSAL_IN_FLIGHT, PROPOS
 
 struct proposal {
     struct slice command;    /* encoded (store/command.h); the caller keeps it until decided */
-    struct outcome *outcome; /* the caller's, its arena set; filled when decided with ERR_OK */
+    struct outcome *outcome; /* the caller's, its arena set; filled when decided with ERR_OK;
+                              * NULL: not wanted */
     void (*decided)(struct proposal *proposal, enum err err);
     /* private */
     enum proposal_state state;
+    enum err err;                /* what `decided` will say */
+    struct propose_batch *batch; /* the entry that it is in, while in flight */
+    unsigned slot;               /* its place there */
     struct list link;
 };
 /* Only on the leader; elsewhere it is decided with ERR_NO_LEADER: forward instead. */
@@ -92,8 +97,9 @@ void replica_abandon(struct replica *replica, struct proposal *proposal);
 struct read_request {
     void (*ready)(struct read_request *request, enum err err);
     /* private */
-    uint64_t index; /* the store must have applied this much */
-    uint64_t nonce;
+    uint64_t index;   /* the store must have applied this much */
+    msec_t since;     /* when it was asked */
+    enum err err;     /* what `ready` will say */
     struct list link; /* empty when not waiting */
 };
 void replica_read(struct replica *replica, struct read_request *request);
