@@ -1,0 +1,61 @@
+/* The watch hub: after each batch of applied entries it reads the new events once and hands them to
+ * every live watcher that matches. A watcher that starts in the past, or fell behind, catches up
+ * from the history in bounded steps, one round a loop turn, and then goes live.
+ *
+ *   watch_start -> behind -> live <-> behind;   any of them -> ended (by the hub) or stopped
+ *
+ * Invariants: everything up to watcher->revision that matches was written to it, once, in order,
+ * and nothing beyond it; a revision is never split over two writes; a live watcher's revision is at
+ * least the hub's. The hub does no I/O and no timing of its own: api.c calls applied, turn and
+ * bookmark. Nobody calls the hub from inside a handler, except to stop the very watcher. */
+#ifndef WEFT_API_WATCH_H
+#define WEFT_API_WATCH_H
+
+#include "api/event.h"
+#include "util/list.h"
+
+struct watcher;
+
+struct watcher_handlers {
+    /* Lines for the watcher; `has_changes` is false for a mere BOOKMARK. */
+    void (*write)(struct watcher *watcher, struct slice lines, bool has_changes);
+    /* Bytes written and not yet gone to the client. */
+    size_t (*queued_size)(const struct watcher *watcher);
+    /* The hub has let the watcher go: compacted, too slow, or shutting down. */
+    void (*ended)(struct watcher *watcher, const struct problem *problem);
+};
+
+/* Lives in its owner, from watch_start until ended or watch_stop. */
+struct watcher {
+    const struct watcher_handlers *handlers; /* the owner's, as is the filter with its texts */
+    struct watch_filter filter;
+    uint64_t revision; /* the start: changes after it; may be in the future */
+    /* private */
+    struct list node; /* in hub->live or hub->behind; alone when not started */
+};
+
+struct watch_hub {
+    struct store *store;
+    uint64_t revision; /* events up to here went to the live watchers */
+    struct list live;
+    struct list behind;
+    unsigned count;
+};
+
+void watch_hub_init(struct watch_hub *hub, struct store *store);
+/* Begins with a BOOKMARK at once. Errors: ERR_OVERLOADED (LIMIT_WATCHERS_MAX), ERR_COMPACTED; the
+ * problem is filled and nothing was started. */
+MUST_USE enum err watch_start(struct watch_hub *hub, struct watcher *watcher,
+                              struct problem *problem);
+/* Not started is fine. */
+void watch_stop(struct watch_hub *hub, struct watcher *watcher);
+/* The store has new events. */
+void watch_hub_applied(struct watch_hub *hub);
+/* One round of catching up. True when somebody is still behind and has room for more. */
+bool watch_hub_turn(struct watch_hub *hub);
+/* A BOOKMARK to every live watcher. */
+void watch_hub_bookmark(struct watch_hub *hub);
+/* Ends all watchers with this problem. */
+void watch_hub_end_all(struct watch_hub *hub, const struct problem *problem);
+
+#endif
