@@ -17,6 +17,15 @@
 #define LIMIT_HTTP_CONNECTIONS_MAX  4096u
 #define LIMIT_HTTP_OUTPUT_HIGH_SIZE (1024u * 1024u) /* a watcher with more queued is ended */
 
+/* Byte streams. */
+#define LIMIT_STREAM_READ_SIZE         (64u * 1024u)
+#define LIMIT_STREAM_WRITE_PIECES      16u   /* buffers that one system call takes */
+#define LIMIT_STREAM_FLUSH_TIMEOUT_MS  5000u /* for what is queued when a stream is closed */
+#define LIMIT_STREAM_LINGER_TIMEOUT_MS 1000u /* for the peer's end after ours */
+#define LIMIT_STREAM_USER_TIMEOUT_MS   10000u
+#define LIMIT_STREAM_KEEPALIVE_S       15u
+#define LIMIT_STREAM_BACKLOG           1024u
+
 #define LIMIT_CALL_TIMEOUT_DEFAULT_MS 5000u
 #define LIMIT_CALL_TIMEOUT_MAX_MS     60000u
 #define LIMIT_LONG_POLL_MAX_MS        60000u
@@ -100,6 +109,13 @@
 #define LIMIT_NETLINK_DRAIN_MAX     64u   /* parts read in one turn of the loop */
 #define LIMIT_SYSCTL_NAME_SIZE_MAX  128u
 #define LIMIT_SYSCTL_VALUE_SIZE_MAX 64u
+#define LIMIT_MTU_MIN               576u /* RFC 791: what every IPv4 link carries */
+
+/* The agent's data plane: how many faults are named; all are counted. */
+#define LIMIT_DESIRED_SKIPS_MAX    32u
+#define LIMIT_EXECUTE_FAILURES_MAX 32u
+#define LIMIT_SUBNET_ENV_SIZE_MAX  512u
+#define LIMIT_PATH_SIZE_MAX        4000u /* with room for a suffix below PATH_MAX */
 
 /* The client's side of the API. */
 #define LIMIT_SERVERS_MAX            16u /* in one --server list */
