@@ -14,6 +14,17 @@ bool attachment_is_ifname(const char *text) {
            strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
+uint64_t attachment_hash(const char *container_id, const char *ifname) {
+    const char *parts[] = {container_id, "/", ifname};
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        for (const char *c = parts[i]; *c != 0; c++) {
+            hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+        }
+    }
+    return hash;
+}
+
 static const struct field_format format_container_id = {
     "a container's id: letters, digits, _ . and -, a letter or digit first",
     attachment_is_container_id};

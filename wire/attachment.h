@@ -42,4 +42,8 @@ bool attachment_is_container_id(const char *text);
  * dev_valid_name in the kernel's net/core/dev.c. */
 bool attachment_is_ifname(const char *text);
 
+/* A number for the key (container_id, ifname): the same whoever computes it, spread well enough to
+ * name things by. FNV-1a, 64 bits. */
+uint64_t attachment_hash(const char *container_id, const char *ifname);
+
 #endif
