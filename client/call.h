@@ -21,6 +21,7 @@ struct uv_loop_s;
 struct call;
 struct call_pool;
 struct call_connection;
+struct call_target;
 
 /* The call is over. `err` is ERR_OK for a 2xx answer, else call->problem tells (as client_call).
  * call->answer is borrowed until the callback returns; its status is 0 when none came. */
@@ -32,7 +33,8 @@ enum call_state {
     CALL_STATE_IDLE,    /* not started, or over */
     CALL_STATE_WAITING, /* for a connection: in the address's queue, or connecting */
     CALL_STATE_SENT,    /* handed to a connection; the answer is awaited */
-    CALL_STATE_PAUSING  /* between two tries */
+    CALL_STATE_PAUSING, /* between two tries */
+    CALL_STATE_ENDING   /* decided inside call_start; `done` comes from the loop */
 };
 
 /* Read only for the owner: answer, problem. The rest is call.c's. */
@@ -50,8 +52,9 @@ struct call {
     void *owner;
     msec_t deadline_ms;
     struct alarm alarm;
-    struct list node; /* in the address's queue while it waits */
-    struct list active_node;
+    struct list node;           /* in the address's queue while it waits for a free connection */
+    struct list active_node;    /* in the pool */
+    struct call_target *target; /* of the current try */
     struct call_connection *connection;
     struct buf refusal; /* streams: the body of an answer that is not 2xx */
 };

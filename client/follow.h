@@ -45,7 +45,7 @@ MUST_USE struct follow *follow_start(struct call_pool *pool, const struct server
                                      void *owner);
 /* Ends it; no callback comes afterwards. NULL is fine. */
 void follow_stop(struct follow *follow);
-/* The last revision delivered; 0 before the first reset. */
+/* The last revision that was delivered whole; 0 before the first reset. */
 uint64_t follow_revision(const struct follow *follow);
 bool follow_is_connected(const struct follow *follow);
 

@@ -37,6 +37,8 @@ struct client_answer {
 void client_request_add_header(struct client_request *request, const char *name, const char *value);
 /* The value of a header of the request (any case); NULL when absent. */
 const char *client_request_find_header(const struct client_request *request, const char *name);
+/* Neither GET nor HEAD. */
+bool client_request_is_write(const struct client_request *request);
 /* Whether repeating the request after an unknown outcome does no harm: GET and HEAD, and writes
  * with an Idempotency-Key. */
 bool client_request_is_repeatable(const struct client_request *request);

@@ -15,29 +15,35 @@
 
 #include "client/request.h"
 #include "client/url.h"
+#include "util/rand.h"
 
 enum retry_verdict { RETRY_END, RETRY_NOW, RETRY_AFTER_PAUSE };
 
 struct retry {
-    unsigned server;                         /* the one to try now */
-    unsigned failures_in_row;                /* tries without an answer since the last answer */
-    unsigned unreached_in_row;               /* of these: never sent */
-    bool may_have_happened;                  /* a write was sent and its outcome is not known */
-    msec_t pause_ms;                         /* RETRY_AFTER_PAUSE: how long */
+    unsigned server;           /* the one to try now */
+    unsigned failures_in_row;  /* tries without an answer since the last answer */
+    unsigned unreached_in_row; /* of these: certainly not sent */
+    bool may_have_happened;    /* a write was sent and its outcome is not known */
+    msec_t pause_ms;           /* at RETRY_AFTER_PAUSE: how long */
+    msec_t pause_bound_ms;
+    struct rand rand;                        /* spreads the pauses of many clients */
     char reasons[LIMIT_CLIENT_REASONS_SIZE]; /* "http://a: refused; http://b: timed out" */
 };
 
-void retry_init(struct retry *retry, const struct server_list *servers);
-/* How long this try may take: repeatable requests leave time for the servers not yet tried. */
+void retry_init(struct retry *retry, const struct server_list *servers, uint64_t seed);
+/* How long the current try may take, until it is sent and (`is_sent`) until it is answered. Leaves
+ * time for the servers not yet tried, except where no other may be tried any more. */
 msec_t retry_try_ms(const struct retry *retry, const struct server_list *servers,
-                    const struct client_request *request, msec_t remaining_ms);
+                    const struct client_request *request, bool is_sent, msec_t remaining_ms);
 /* No answer came from the current server. `was_sent`: bytes of the request may have reached it.
- * `reason` is for the message, `err` the code when it ends here. At RETRY_END the problem is
- * filled. */
+ * `err` and `reason` tell why. At RETRY_END the problem is filled. */
 enum retry_verdict retry_no_answer(struct retry *retry, const struct server_list *servers,
                                    const struct client_request *request, bool was_sent,
-                                   enum err err, const char *reason, struct problem *problem);
-/* An answer came. Fills the problem when it is not 2xx. */
+                                   enum err err, const char *reason, msec_t remaining_ms,
+                                   struct problem *problem);
+/* What is known of a write that ends without a decision; WRITE_OUTCOME_NONE for reads. */
+enum write_outcome retry_outcome(const struct retry *retry, const struct client_request *request);
+/* An answer came. Fills the problem (ERR_OK for 2xx). */
 enum retry_verdict retry_answered(struct retry *retry, const struct server_list *servers,
                                   const struct client_request *request,
                                   const struct client_answer *answer, msec_t remaining_ms,

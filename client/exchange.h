@@ -1,0 +1,35 @@
+/* One try of the blocking client: connect, send, receive, close; each step under its deadline.
+ *
+ * Owns the socket and the parser, from exchange_init to exchange_deinit; the answer lives that long
+ * or until the next exchange_run. The only file of the blocking client that makes system calls on
+ * sockets. Only client.c includes this. */
+#ifndef WEFT_CLIENT_EXCHANGE_H
+#define WEFT_CLIENT_EXCHANGE_H
+
+#include "client/request.h"
+#include "client/url.h"
+
+struct exchange {
+    int socket; /* -1: none */
+    struct http_parser *parser;
+    http_body_cb body; /* takes the body of an answer piece by piece; NULL: it is collected */
+    void *owner;
+    msec_t connect_by_ms; /* deadlines, boot time */
+    msec_t answer_by_ms;
+    msec_t idle_ms;   /* streamed bodies: silence that ends it; 0: none */
+    bool was_sent;    /* bytes of the request may have reached the server */
+    bool is_body;     /* a streamed body has begun: only silence counts */
+    bool stops;       /* set by the body callback: enough */
+    char reason[128]; /* why it failed, for people */
+};
+
+void exchange_init(struct exchange *exchange);
+void exchange_deinit(struct exchange *exchange);
+/* Sends the request to the server and reads the answer. ERR_OK: exchange_message is whole, or the
+ * body callback stopped. Errors: ERR_UNREACHABLE (not sent), ERR_TIMEOUT, ERR_CLOSED, and what
+ * http_parser_feed says of an answer that is not HTTP; `reason` tells. */
+MUST_USE enum err exchange_run(struct exchange *exchange, const struct server *server,
+                               const struct client_request *request);
+const struct http_message *exchange_message(const struct exchange *exchange);
+
+#endif
