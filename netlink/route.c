@@ -26,7 +26,7 @@ bool route_parse(const struct nlmsghdr *message, void *out_route) {
     struct route_entry *route = out_route;
     uint32_t table = rows[RTA_TABLE] != NULL ? attr_u32(rows[RTA_TABLE]) : body->rtm_table;
     if (table != RT_TABLE_MAIN || rows[RTA_MULTIPATH] != NULL ||
-        (body->rtm_flags & RTM_F_CLONED) != 0 ||
+        (body->rtm_flags & RTM_F_CLONED) != 0 || body->rtm_tos != 0 || body->rtm_src_len != 0 ||
         !parse_destination(body, rows[RTA_DST], &route->destination)) {
         return false;
     }
@@ -63,7 +63,8 @@ static void append_matching(struct netlink_list *to, const struct netlink_list *
     for (size_t i = 0; i < from->count; i++) {
         /* A kernel that does not filter sends everything; one without IPv6 sends IPv4 for it. */
         const struct route_entry *route = route_at(from, i);
-        if (route->protocol == protocol && family_of(&route->destination.address) == family) {
+        bool is_asked = protocol == ROUTE_PROTOCOL_ANY || route->protocol == protocol;
+        if (is_asked && family_of(&route->destination.address) == family) {
             buf_append(&to->bytes, route, sizeof *route);
             to->count++;
         }

@@ -1,7 +1,7 @@
 /* Routes of the main table, both families, one next hop each. Changes go into a batch (socket.h).
  *
- * Every route that this software makes carries ROUTE_PROTOCOL_WEFT, and route_dump asks for those
- * only: routes of anybody else are not even looked at. */
+ * Every route that this software makes carries ROUTE_PROTOCOL_WEFT; whoever manages routes dumps
+ * those only, so that routes of anybody else are not even looked at. */
 #ifndef WEFT_NETLINK_ROUTE_H
 #define WEFT_NETLINK_ROUTE_H
 
@@ -10,6 +10,8 @@
 
 /* 'W'. Free in /etc/iproute2/rt_protos; below it the kernel and the routing daemons have theirs. */
 #define ROUTE_PROTOCOL_WEFT 87u
+/* route_dump: everybody's. */
+#define ROUTE_PROTOCOL_ANY 0u
 /* What the kernel makes of metric 0 in IPv6 (IP6_RT_PRIO_USER, linux/ipv6_route.h): say it, so that
  * the route reads back as it was written. */
 #define ROUTE_METRIC_DEFAULT_V6 1024u
@@ -28,9 +30,9 @@ struct route_entry {
 };
 
 /* A netlink_parse_cb over struct route_entry; false for anything but an RTM_NEWROUTE of the main
- * table with at most one next hop. */
+ * table with at most one next hop, for any source and any type of service. */
 bool route_parse(const struct nlmsghdr *message, void *out_route);
-/* The routes of one protocol in the main table, both families. */
+/* The routes of one protocol (or ROUTE_PROTOCOL_ANY) in the main table, both families. */
 MUST_USE enum err route_dump(struct netlink *netlink, uint8_t protocol,
                              struct netlink_list *out_routes, struct netlink_error *error);
 static inline const struct route_entry *route_at(const struct netlink_list *routes, size_t at) {
