@@ -52,6 +52,10 @@ enum err base64_decode(struct slice text, struct buf *out) {
             }
             group = group << 6 | (uint32_t)value;
         }
+        if ((group & ((UINT32_C(1) << (8 * padding)) - 1)) != 0) { /* RFC 4648 section 3.5 */
+            out->size = before;
+            return ERR_INVALID;
+        }
         const uint8_t bytes[3] = {(uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group};
         buf_append(out, bytes, 3 - padding);
     }

@@ -6,7 +6,8 @@
 #include "util/err.h"
 
 void base64_encode(struct slice bytes, struct buf *out);
-/* Strict: no white space, padding required. ERR_INVALID leaves `out` as it was. */
+/* Strict: no white space, padding required, unused bits zero. ERR_INVALID leaves `out` as it was.
+ */
 MUST_USE enum err base64_decode(struct slice text, struct buf *out);
 
 #endif

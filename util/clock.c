@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#define RFC3339_LAST_MS INT64_C(253402300799999) /* the end of the year 9999 */
+
 static msec_t system_boot_ms(const struct clock *clock) {
     (void)clock;
     struct timespec now;
@@ -23,7 +25,7 @@ static int64_t system_wall_ms(const struct clock *clock) {
 const struct clock clock_system = {.boot_ms = system_boot_ms, .wall_ms = system_wall_ms};
 
 void clock_format_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_SIZE]) {
-    int64_t ms = wall_ms > 0 ? wall_ms : 0;
+    int64_t ms = wall_ms < 0 ? 0 : MIN_OF(wall_ms, RFC3339_LAST_MS);
     time_t seconds = (time_t)(ms / 1000);
     struct tm utc;
     CHECK(gmtime_r(&seconds, &utc) != NULL);

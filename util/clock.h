@@ -26,8 +26,8 @@ static inline int64_t clock_wall_ms(const struct clock *clock) {
 }
 
 #define CLOCK_RFC3339_SIZE 32u
-/* RFC 3339 in UTC with milliseconds: 2026-11-23T18:38:00.123Z. Shape: `out` has CLOCK_RFC3339_SIZE.
- */
+/* RFC 3339 in UTC with milliseconds: 2026-11-23T18:38:00.123Z. What lies outside the years 1970 to
+ * 9999 becomes the nearest that does not. Shape: `out` has CLOCK_RFC3339_SIZE. */
 void clock_format_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_SIZE]);
 
 #define CLOCK_BOOT_ID_SIZE 40u

@@ -27,13 +27,30 @@ const char *log_errno_text(int errno_value) {
     return text != NULL ? text : "unknown error";
 }
 
+static bool is_control(char c) {
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* A value that would not read as one word, or could forge a line or colour a terminal. */
+static bool needs_quotes(const char *text) {
+    if (text[0] == 0) {
+        return true;
+    }
+    for (const char *at = text; *at != 0; at++) {
+        if (is_control(*at) || strchr(" \"=\\", *at) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void append_quoted(struct buf *line, const char *text) {
     buf_append_char(line, '"');
     for (const char *at = text; *at != 0; at++) {
         if (*at == '"' || *at == '\\') {
             buf_append_char(line, '\\');
             buf_append_char(line, *at);
-        } else if ((unsigned char)*at < 0x20) {
+        } else if (is_control(*at)) {
             buf_appendf(line, "\\u%04x", (unsigned char)*at);
         } else {
             buf_append_char(line, *at);
@@ -45,8 +62,7 @@ static void append_quoted(struct buf *line, const char *text) {
 static void append_value(struct buf *line, const struct log_field *field) {
     if (field->text == NULL) {
         buf_appendf(line, "%lld", (long long)field->number);
-    } else if (line_format == LOG_FORMAT_JSON || field->text[0] == 0 ||
-               strpbrk(field->text, " \"=\n\t\\") != NULL) {
+    } else if (line_format == LOG_FORMAT_JSON || needs_quotes(field->text)) {
         append_quoted(line, field->text);
     } else {
         buf_append_text(line, field->text);
