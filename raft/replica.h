@@ -57,6 +57,7 @@ struct replica_options {
     unsigned heartbeat_ms;
     unsigned election_ms;
     uint64_t quarantine_ms;
+    uint64_t seed; /* of all chance in here; 0: from the kernel */
     void *owner;
     /* After each commit of applied entries. */
     void (*applied)(void *owner, uint64_t revision);

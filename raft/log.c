@@ -1,0 +1,335 @@
+/* The log: table, cache and the order of writes. Files are made, read and written in
+ * raft/log_file.c. See log.h. */
+#include "raft/log.h"
+
+#include "raft/log_file.h"
+#include "raft/segment.h"
+#include "util/check.h"
+#include "util/limits.h"
+#include "util/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One entry. */
+struct slot {
+    uint64_t term;
+    uint32_t sequence; /* of its segment; 0: not handed to a job yet */
+    uint32_t offset;   /* of its record */
+    uint32_t size;     /* of its data */
+    uint8_t type;
+    uint8_t *data; /* NULL: not in memory (or empty) */
+};
+
+struct position {
+    uint64_t index;
+    uint64_t term;
+};
+
+enum job_kind { JOB_WRITE, JOB_SPARE };
+
+struct log_job {
+    enum job_kind kind;
+    struct log_file *files; /* its functions for jobs only */
+    bool opens_segment;
+    uint64_t sequence;
+    uint32_t offset;
+    struct buf bytes;
+    struct position *positions;
+    unsigned count;
+    int error; /* errno */
+};
+
+struct log {
+    struct log_file *files;
+    struct slot *slots; /* index first_index + i */
+    size_t count;
+    size_t capacity;
+    uint64_t first_index;
+    uint64_t write_index;   /* the first entry that no job has taken */
+    uint64_t durable_index; /* entries up to here are on disk */
+    uint64_t cache_index;   /* entries from here on may be in memory */
+    size_t cache_size;
+    uint64_t *changes; /* indexes of ENTRY_CHANGE, ascending */
+    size_t change_count;
+    size_t change_capacity;
+    uint64_t sequence; /* segment being written; 0: none yet */
+    uint32_t end;      /* where its next record goes */
+    uint64_t batch;    /* last one used */
+    bool has_spare;
+    bool job_is_out;
+};
+
+uint64_t log_first_index(const struct log *log) {
+    return log->first_index;
+}
+
+uint64_t log_last_index(const struct log *log) {
+    return log->first_index + log->count - 1;
+}
+
+static struct slot *slot_at(const struct log *log, uint64_t index) {
+    if (index < log->first_index || index > log_last_index(log)) {
+        return NULL;
+    }
+    return &log->slots[index - log->first_index];
+}
+
+uint64_t log_term(const struct log *log, uint64_t index) {
+    const struct slot *slot = slot_at(log, index);
+    return slot == NULL ? 0 : slot->term;
+}
+
+enum entry_type log_type(const struct log *log, uint64_t index) {
+    const struct slot *slot = slot_at(log, index);
+    CHECK(slot != NULL);
+    return (enum entry_type)slot->type;
+}
+
+uint64_t log_last_change(const struct log *log, uint64_t upto) {
+    for (size_t i = log->change_count; i > 0; i--) {
+        if (log->changes[i - 1] <= upto) {
+            return log->changes[i - 1];
+        }
+    }
+    return 0;
+}
+
+static void drop_data(struct log *log, struct slot *slot) {
+    if (slot->data != NULL) {
+        log->cache_size -= slot->size;
+        free(slot->data);
+        slot->data = NULL;
+    }
+}
+
+/* Forgets the entries from `index` on. */
+static void truncate_from(struct log *log, uint64_t index) {
+    while (log->count > 0 && log_last_index(log) >= index) {
+        drop_data(log, &log->slots[log->count - 1]);
+        log->count--;
+    }
+    while (log->change_count > 0 && log->changes[log->change_count - 1] >= index) {
+        log->change_count--;
+    }
+    log->write_index = MIN_OF(log->write_index, index);
+    log->durable_index = MIN_OF(log->durable_index, index - 1);
+    log->cache_index = MIN_OF(log->cache_index, index);
+}
+
+static struct slot *push_slot(struct log *log, uint64_t term, uint8_t type, uint32_t size) {
+    if (log->count == log->capacity) {
+        log->capacity = MAX_OF(log->capacity * 2, (size_t)1024);
+        log->slots = must_realloc(log->slots, log->capacity * sizeof *log->slots);
+    }
+    struct slot *slot = &log->slots[log->count++];
+    *slot = (struct slot){.term = term, .type = type, .size = size};
+    if (type == ENTRY_CHANGE) {
+        if (log->change_count == log->change_capacity) {
+            log->change_capacity = MAX_OF(log->change_capacity * 2, (size_t)16);
+            log->changes = must_realloc(log->changes, log->change_capacity * sizeof *log->changes);
+        }
+        log->changes[log->change_count++] = log_last_index(log);
+    }
+    return slot;
+}
+
+/* One record of a file, in the order of writing. */
+static enum err load_record(void *owner, const struct segment_record *record) {
+    struct log *log = owner;
+    if (log->count == 0) {
+        log->first_index = record->index;
+    }
+    bool is_sane = record->index >= log->first_index && record->index <= log_last_index(log) + 1 &&
+                   record->term > 0 && record->type >= ENTRY_COMMAND &&
+                   record->type <= ENTRY_CHANGE && record->batch >= log->batch;
+    if (!is_sane) {
+        return ERR_CORRUPT;
+    }
+    truncate_from(log, record->index);
+    struct slot *slot = push_slot(log, record->term, record->type, (uint32_t)record->data.size);
+    slot->sequence = (uint32_t)log->sequence;
+    slot->offset = record->offset;
+    log->batch = record->batch;
+    return ERR_OK;
+}
+
+static void begin_file(void *owner, uint64_t sequence) {
+    struct log *log = owner;
+    log->sequence = sequence;
+}
+
+enum err log_open(const char *directory, struct log **out_log) {
+    struct log_file *files;
+    enum err err = log_file_open(directory, &files);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct log *log = must_alloc_zeroed(1, sizeof *log);
+    log->files = files;
+    log->first_index = 1;
+    log->write_index = UINT64_MAX;
+    log->cache_index = UINT64_MAX;
+    err = log_file_load(files, begin_file, load_record, log, &log->end);
+    if (err != ERR_OK) {
+        log_close(log);
+        return err;
+    }
+    log->write_index = log_last_index(log) + 1;
+    log->durable_index = log_last_index(log);
+    log->cache_index = log->write_index;
+    *out_log = log;
+    return ERR_OK;
+}
+
+void log_close(struct log *log) {
+    CHECK(!log->job_is_out);
+    truncate_from(log, log->first_index);
+    log_file_close(log->files);
+    free(log->slots);
+    free(log->changes);
+    free(log);
+}
+
+void log_append(struct log *log, uint64_t index, const struct log_entry *entries, unsigned count) {
+    CHECK(index >= log->first_index && index <= log_last_index(log) + 1);
+    if (log->count == 0) {
+        log->first_index = index;
+    }
+    truncate_from(log, index);
+    for (unsigned i = 0; i < count; i++) {
+        CHECK(entries[i].term > 0);
+        CHECK(entries[i].data.size <= LIMIT_PROPOSE_ENTRY_SIZE_MAX);
+        uint32_t size = (uint32_t)entries[i].data.size;
+        struct slot *slot = push_slot(log, entries[i].term, (uint8_t)entries[i].type, size);
+        if (size > 0) {
+            slot->data = must_alloc(size);
+            memcpy(slot->data, entries[i].data.data, size);
+            log->cache_size += size;
+        }
+    }
+}
+
+enum err log_get(struct log *log, uint64_t index, struct arena *arena,
+                 struct log_entry *out_entry) {
+    const struct slot *slot = slot_at(log, index);
+    CHECK(slot != NULL);
+    struct slice data = slice_of(slot->data, slot->size);
+    if (slot->data == NULL && slot->size > 0) {
+        struct segment_record record;
+        enum err err =
+            log_file_read(log->files, slot->sequence, slot->offset, slot->size, arena, &record);
+        if (err != ERR_OK) {
+            return err;
+        }
+        if (record.index != index || record.term != slot->term) {
+            LOG_ERROR("log record is not the one that was written", LOG_U64("index", index));
+            return ERR_CORRUPT;
+        }
+        data = record.data;
+    }
+    *out_entry =
+        (struct log_entry){.term = slot->term, .type = (enum entry_type)slot->type, .data = data};
+    return ERR_OK;
+}
+
+/* Encodes into the job as many waiting entries as fit behind its offset. */
+static void fill_job(struct log *log, struct log_job *job) {
+    uint64_t last = log_last_index(log);
+    job->positions = must_alloc((last - log->write_index + 1) * sizeof *job->positions);
+    log->batch++;
+    while (log->write_index <= last) {
+        struct slot *slot = slot_at(log, log->write_index);
+        size_t total = job->bytes.size + SEGMENT_RECORD_OVERHEAD + slot->size;
+        if (job->offset + total > LIMIT_RAFT_SEGMENT_SIZE) {
+            break;
+        }
+        slot->sequence = (uint32_t)job->sequence;
+        slot->offset = job->offset + (uint32_t)job->bytes.size;
+        struct segment_record record = {.index = log->write_index,
+                                        .term = slot->term,
+                                        .batch = log->batch,
+                                        .type = slot->type,
+                                        .data = slice_of(slot->data, slot->size)};
+        segment_put_record(&job->bytes, &record);
+        job->positions[job->count++] =
+            (struct position){.index = log->write_index, .term = slot->term};
+        log->write_index++;
+    }
+    CHECK(job->count > 0);
+    log->end = job->offset + (uint32_t)job->bytes.size;
+}
+
+struct log_job *log_begin(struct log *log) {
+    bool has_entries = log->write_index <= log_last_index(log);
+    if (log->job_is_out || (!has_entries && log->has_spare)) {
+        return NULL;
+    }
+    struct log_job *job = must_alloc_zeroed(1, sizeof *job);
+    job->files = log->files;
+    buf_init(&job->bytes);
+    log->job_is_out = true;
+    if (!has_entries) {
+        job->kind = JOB_SPARE;
+        return job;
+    }
+    job->kind = JOB_WRITE;
+    uint32_t next = slot_at(log, log->write_index)->size + SEGMENT_RECORD_OVERHEAD;
+    if (log->sequence == 0 || log->end + next > LIMIT_RAFT_SEGMENT_SIZE) {
+        job->opens_segment = true;
+        log->sequence++;
+        log->end = SEGMENT_HEADER_SIZE;
+        log->has_spare = false;
+    }
+    job->sequence = log->sequence;
+    job->offset = log->end;
+    fill_job(log, job);
+    return job;
+}
+
+void log_run(struct log_job *job) {
+    if (job->kind == JOB_SPARE) {
+        job->error = log_file_make_spare(job->files);
+        return;
+    }
+    if (job->opens_segment) {
+        job->error = log_file_begin_segment(job->files, job->sequence);
+    }
+    if (job->error == 0) {
+        job->error = log_file_write(job->files, job->offset, buf_slice(&job->bytes));
+    }
+}
+
+/* Drops the oldest data while the cache is over its bound; only what is on disk may go. */
+static void evict(struct log *log) {
+    while (log->cache_size > LIMIT_RAFT_LOG_CACHE_SIZE_MAX &&
+           log->cache_index <= log->durable_index) {
+        drop_data(log, slot_at(log, log->cache_index));
+        log->cache_index++;
+    }
+}
+
+uint64_t log_finish(struct log *log, struct log_job *job) {
+    if (job->error != 0) {
+        LOG_ERROR("disk refused the log: stopping, because nothing is known after that",
+                  LOG_TEXT("directory", log_file_directory(log->files)), LOG_ERRNO(job->error));
+        abort();
+    }
+    uint64_t top = 0;
+    for (unsigned i = 0; i < job->count; i++) {
+        if (log_term(log, job->positions[i].index) != job->positions[i].term) {
+            break;
+        }
+        top = job->positions[i].index;
+    }
+    log->durable_index = MAX_OF(log->durable_index, top);
+    if (job->kind == JOB_SPARE) {
+        log->has_spare = true;
+    }
+    log->job_is_out = false;
+    free(job->positions);
+    buf_deinit(&job->bytes);
+    free(job);
+    evict(log);
+    return top;
+}
