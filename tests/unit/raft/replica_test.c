@@ -134,7 +134,7 @@ static void restart_of_all_keeps_data(void **state) {
         put_ok(leader, name, "v");
     }
     cluster_wait_equal(&cluster);
-    uint64_t digest = store_digest(leader->store);
+    uint64_t revision = store_revision(leader->store);
     for (unsigned i = 0; i < cluster.count; i++) {
         node_stop(&cluster.nodes[i]);
     }
@@ -142,8 +142,12 @@ static void restart_of_all_keeps_data(void **state) {
         node_start(&cluster.nodes[i]);
     }
     leader = cluster_wait_leader(&cluster);
-    assert_reads(leader, "k49", "v");
-    assert_int_equal(store_digest(leader->store), digest);
+    cluster_wait_equal(&cluster);
+    for (unsigned i = 0; i < cluster.count; i++) {
+        assert_reads(&cluster.nodes[i], "k49", "v");
+        assert_int_equal(store_revision(cluster.nodes[i].store), revision);
+        assert_int_equal(store_digest(cluster.nodes[i].store), store_digest(leader->store));
+    }
     cluster_close(&cluster);
 }
 
