@@ -16,6 +16,7 @@ int bench_setup(void **state) {
     struct store_options options = {.directory = bench->directory};
     assert_int_equal(store_open(&options, &bench->store), ERR_OK);
     arena_init(&bench->arena);
+    buf_init(&bench->entries);
     bench->log_time_ms = 1000;
     bench->wall_ms = INT64_C(1800000000000);
     *state = bench;
@@ -37,6 +38,7 @@ int bench_teardown(void **state) {
     store_close(bench->store);
     remove_files(bench->directory);
     arena_deinit(&bench->arena);
+    buf_deinit(&bench->entries);
     free(bench);
     return 0;
 }
@@ -59,7 +61,29 @@ static void apply_entry(struct bench *bench, struct slice command, struct outcom
     store_apply(bench->store, store_applied_index(bench->store) + 1, 1, buf_slice(&entry),
                 outcomes);
     store_commit(bench->store);
+    buf_put_bytes(&bench->entries, entry.data, entry.size);
     buf_deinit(&entry);
+}
+
+uint64_t bench_replay(struct bench *bench) {
+    char directory[] = "/tmp/weft-store-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct store_options options = {.directory = directory};
+    struct store *twin;
+    assert_int_equal(store_open(&options, &twin), ERR_OK);
+    struct reader reader = reader_of(bench->entries.data, bench->entries.size);
+    while (reader.size > 0) {
+        store_begin(twin);
+        for (unsigned i = 0; i < 7 && reader.size > 0; i++) {
+            store_apply(twin, store_applied_index(twin) + 1, 1, reader_bytes(&reader), NULL);
+        }
+        store_commit(twin);
+    }
+    assert_int_equal(store_applied_index(twin), store_applied_index(bench->store));
+    uint64_t digest = store_digest(twin);
+    store_close(twin);
+    remove_files(directory);
+    return digest;
 }
 
 enum err bench_run(struct bench *bench, enum command_id id, const void *arguments) {

@@ -15,6 +15,7 @@ struct bench {
     uint64_t log_time_ms;
     int64_t wall_ms;
     struct outcome outcome; /* of the last command */
+    struct buf entries;     /* all that were applied, as buf_put_bytes */
 };
 
 int bench_setup(void **state);
@@ -33,6 +34,9 @@ enum err bench_renew(struct bench *bench, const char *key, const char *node, uin
 enum err bench_release(struct bench *bench, const char *key, const char *node, uint64_t epoch);
 /* Ends what is due now, as the leader would; returns how many. */
 unsigned bench_expire(struct bench *bench, uint64_t quarantine_ms);
+/* Applies all entries so far to a fresh store, several a transaction as a replica that catches up
+ * does, and returns that store's digest. */
+uint64_t bench_replay(struct bench *bench);
 /* The subnet of the last outcome. */
 struct subnet bench_subnet(struct bench *bench);
 /* "10.1.1.0/24" of the last outcome. */
