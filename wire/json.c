@@ -153,13 +153,24 @@ static void put_escaped(struct buf *out, uint8_t c) {
 static void put_quoted(struct buf *out, struct slice text) {
     buf_append_char(out, '"');
     size_t plain_from = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        if (c < 0x20 || c == '"' || c == '\\') {
-            buf_append(out, text.data + plain_from, i - plain_from);
-            put_escaped(out, c);
-            plain_from = i + 1;
+    size_t at = 0;
+    while (at < text.size) {
+        uint8_t c = text.data[at];
+        size_t length = c < 0x80 ? 1 : utf8_sequence(text.data + at, text.size - at);
+        bool is_plain = length > 0 && c >= 0x20 && c != '"' && c != '\\';
+        if (is_plain) {
+            at += length;
+            continue;
         }
+        buf_append(out, text.data + plain_from, at - plain_from);
+        if (length > 0) {
+            put_escaped(out, c);
+        } else {
+            buf_append_text(out,
+                            "\xef\xbf\xbd"); /* U+FFFD: an answer is UTF-8 whatever it quotes */
+        }
+        at++;
+        plain_from = at;
     }
     buf_append(out, text.data + plain_from, text.size - plain_from);
     buf_append_char(out, '"');

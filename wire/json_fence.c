@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Digits before the point plus the exponent: what goes beyond would be infinity in a double. */
+#define NUMBER_MAGNITUDE_MAX 308u
+
 /* A member's name as it reads, escapes resolved. */
 struct member_name {
     struct slice text;
@@ -52,8 +55,7 @@ static void skip_space(struct fence *fence) {
     }
 }
 
-/* Size of the UTF-8 sequence at data, 0 when it is not one (RFC 3629 section 4). */
-static size_t utf8_sequence(const uint8_t *data, size_t size) {
+size_t utf8_sequence(const uint8_t *data, size_t size) {
     uint8_t lead = data[0];
     if (lead < 0x80) {
         return 1;
@@ -193,40 +195,64 @@ static bool scan_string(struct fence *fence, struct buf *out) {
     }
 }
 
-static bool scan_digits(struct fence *fence) {
+/* One digit or more. *out_number: what they say, as far as NUMBER_MAGNITUDE_MAX + 1. */
+static bool scan_digits(struct fence *fence, unsigned *out_number) {
     if (peek(fence, 0) < '0' || peek(fence, 0) > '9') {
         return refuse(fence, "a digit is missing");
     }
+    *out_number = 0;
     while (peek(fence, 0) >= '0' && peek(fence, 0) <= '9') {
+        unsigned number = *out_number * 10 + (unsigned)(peek(fence, 0) - '0');
+        *out_number = MIN_OF(number, NUMBER_MAGNITUDE_MAX + 1);
         fence->at++;
     }
     return true;
 }
 
+/* The exponent behind a number's digits, when there is one. *out_exponent: negative ones are 0. */
+static bool scan_exponent(struct fence *fence, unsigned *out_exponent) {
+    *out_exponent = 0;
+    if (peek(fence, 0) != 'e' && peek(fence, 0) != 'E') {
+        return true;
+    }
+    fence->at++;
+    bool is_negative = peek(fence, 0) == '-';
+    if (is_negative || peek(fence, 0) == '+') {
+        fence->at++;
+    }
+    if (!scan_digits(fence, out_exponent)) {
+        return false;
+    }
+    *out_exponent = is_negative ? 0 : *out_exponent;
+    return true;
+}
+
 static bool scan_number(struct fence *fence) {
+    size_t start = fence->at;
+    unsigned ignored;
+    unsigned exponent;
     if (peek(fence, 0) == '-') {
         fence->at++;
     }
     if (peek(fence, 0) == '0' && peek(fence, 1) >= '0' && peek(fence, 1) <= '9') {
         return refuse(fence, "a number has a leading zero");
     }
-    if (!scan_digits(fence)) {
+    size_t digits_start = fence->at;
+    if (!scan_digits(fence, &ignored)) {
         return false;
     }
+    size_t magnitude = fence->at - digits_start;
     if (peek(fence, 0) == '.') {
         fence->at++;
-        if (!scan_digits(fence)) {
+        if (!scan_digits(fence, &ignored)) {
             return false;
         }
     }
-    if (peek(fence, 0) == 'e' || peek(fence, 0) == 'E') {
-        fence->at++;
-        if (peek(fence, 0) == '+' || peek(fence, 0) == '-') {
-            fence->at++;
-        }
-        return scan_digits(fence);
+    if (!scan_exponent(fence, &exponent)) {
+        return false;
     }
-    return true;
+    return magnitude + exponent <= NUMBER_MAGNITUDE_MAX ||
+           refuse_at(fence, start, "a number is out of range");
 }
 
 static bool scan_word(struct fence *fence) {

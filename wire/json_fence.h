@@ -9,6 +9,9 @@
 
 /* Checks a whole text. Errors: ERR_BAD_JSON with *out_fault filled. Source: RFC 8259, RFC 3629. */
 MUST_USE enum err json_fence_check(struct slice text, struct json_fault *out_fault);
+/* Size of the UTF-8 sequence that `data` begins with, 0 when it is not one (RFC 3629 section 4).
+ * Shape: size > 0. */
+size_t utf8_sequence(const uint8_t *data, size_t size);
 /* Whether the bytes are UTF-8 without surrogates and overlong forms (RFC 3629). */
 bool utf8_is_valid(struct slice text);
 
