@@ -1,10 +1,11 @@
 /* HTTP/1.1 messages (RFC 9110, 9112), without any I/O: a parser that both sides share, and writers.
- * The only file that includes llhttp.h is http.c.
+ * The only file that includes llhttp.h is http.c (the parser); http_target.c takes targets apart,
+ * http_write.c writes.
  *
  * A parser takes bytes as they come and stops behind each complete message, so that pipelined
  * requests are read one at a time. llhttp is strict; ours to add are the bounds (head 16 KiB, 64
  * headers, body), the Host rule of RFC 9112 3.2 for requests, and the refusal of a body whose
- * length is given twice. Lifetime: http_parser_init .. http_parser_deinit; the message and all it
+ * length is given twice. Lifetime: http_parser_new .. http_parser_free; the message and all it
  * points to live until http_parser_next. */
 #ifndef WEFT_WIRE_HTTP_H
 #define WEFT_WIRE_HTTP_H
@@ -42,7 +43,8 @@ enum http_state {
     HTTP_STATE_IDLE, /* between messages: no byte of the next has come */
     HTTP_STATE_HEAD, /* within the request line and headers */
     HTTP_STATE_BODY,
-    HTTP_STATE_DONE /* message is complete: use it, then http_parser_next */
+    HTTP_STATE_DONE /* message is complete: use it, then http_parser_next. An interim answer (1xx)
+                     * is a message too */
 };
 
 struct http_parser;
@@ -52,7 +54,9 @@ typedef void (*http_body_cb)(void *owner, struct slice bytes);
 /* Owns: the caller, http_parser_free. `body_size_max`: more is ERR_TOO_LARGE. */
 MUST_USE struct http_parser *http_parser_new(enum http_side side, size_t body_size_max);
 void http_parser_free(struct http_parser *parser);
-/* From the next body byte on, hand bodies over instead of collecting them; NULL collects again. */
+/* From the next body byte on, hand bodies over instead of collecting them; NULL collects again.
+ * body_size_max does not bound what is handed over. The callback must not touch the parser but for
+ * http_parser_message. */
 void http_parser_stream_body(struct http_parser *parser, http_body_cb callback, void *owner);
 /* Takes bytes up to the end of one message. `*out_used` says how many; the rest belongs to the
  * next. Errors (the connection is beyond repair; answer the problem and close): ERR_BAD_REQUEST,
@@ -83,8 +87,9 @@ struct http_target {
     struct http_query query[32];
     unsigned query_count;
 };
-/* Errors: ERR_BAD_REQUEST (bad escape, NUL, invalid UTF-8, no leading slash, too many parameters).
- */
+/* A plus sign stays one; empty parameters are skipped; a name may come several times. Errors:
+ * ERR_BAD_REQUEST (bad escape, NUL, %2F in the path, invalid UTF-8, a fragment, no leading slash,
+ * too many parameters); the problem is filled. */
 MUST_USE enum err http_parse_target(const char *target, struct arena *arena,
                                     struct http_target *out_target, struct problem *problem);
 const char *http_find_query(const struct http_target *target,
@@ -92,10 +97,15 @@ const char *http_find_query(const struct http_target *target,
 /* Appends text so that it survives as one path segment run; '/' is kept when `keeps_slash`. */
 void http_escape(const char *text, bool keeps_slash, struct buf *out);
 
-/* Writing. A message is: start line, headers, http_end_head, body bytes. */
+/* Writing. A message is: start line, headers, and one of the http_end functions. */
 void http_begin_request(struct buf *out, enum method method, const char *target, const char *host);
 void http_begin_response(struct buf *out, int status);
+/* Control characters in the value become question marks. */
 void http_add_header(struct buf *out, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Content-Length of a body that does not follow (answers to HEAD); then http_end_head. */
+void http_add_length(struct buf *out, size_t body_size);
+/* The blank line and nothing more: for answers without a body, which carry no length (204). */
+void http_end_head(struct buf *out);
 /* Content-Length, the blank line, the body. */
 void http_end_with_body(struct buf *out, struct slice body);
 /* Transfer-Encoding: chunked and the blank line; then chunks, then http_end_chunks. */
