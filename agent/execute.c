@@ -71,7 +71,7 @@ static void append_link(struct execution *run, const struct plan_step *step, uns
                                .local = link->local,
                                .is_learning = link->is_learning};
     struct link_change change = {
-        .mac = link->mac, .mtu = link->mtu, .sets_up = link->is_up, .sets_down = !link->is_up};
+        .mtu = link->mtu, .sets_up = link->is_up, .sets_down = !link->is_up};
     if (step->verdict == PLAN_ADD) {
         link_add_vxlan(&run->batch, link->name, &vxlan, &link->mac, link->mtu);
     } else if (step->verdict == PLAN_REPLACE) {

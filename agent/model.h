@@ -36,10 +36,11 @@ struct model_link {
     uint32_t vni;
     char parent[LINK_NAME_SIZE];
     struct ip_address local;
+    struct mac_address
+        mac; /* with it the kernel would flush all neighbours, and peers send to it */
     /* How it is set: changed in place. */
     bool is_up;
     uint32_t mtu;
-    struct mac_address mac;
 };
 
 /* An address of global scope on a device of ours. Key: all of it. */

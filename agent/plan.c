@@ -40,7 +40,6 @@ static bool must_be_made_again(const struct model_object *desired,
     struct model_object set_alike = *actual;
     set_alike.link.is_up = desired->link.is_up;
     set_alike.link.mtu = desired->link.mtu;
-    set_alike.link.mac = desired->link.mac;
     return model_compare(desired, &set_alike) != 0;
 }
 

@@ -27,13 +27,16 @@ static void print_link(enum plan_verdict verdict, const struct model_link *link,
         buf_appendf(out, "ip link delete %s", link->name);
         return;
     }
-    buf_appendf(out, "ip link %s %s address %s mtu %u %s", verdict == PLAN_ADD ? "add" : "set",
-                link->name, mac_text(&link->mac, mac), link->mtu, link->is_up ? "up" : "down");
-    if (verdict == PLAN_ADD) {
-        buf_appendf(out, " type vxlan id %u dev %s local %s dstport %u %s", link->vni, link->parent,
-                    address_text(&link->local, local), link->port,
-                    link->is_learning ? "learning" : "nolearning");
+    if (verdict == PLAN_REPLACE) {
+        buf_appendf(out, "ip link set %s mtu %u %s", link->name, link->mtu,
+                    link->is_up ? "up" : "down");
+        return;
     }
+    buf_appendf(out,
+                "ip link add %s address %s mtu %u up type vxlan id %u dev %s local %s dstport %u",
+                link->name, mac_text(&link->mac, mac), link->mtu, link->vni, link->parent,
+                address_text(&link->local, local), link->port);
+    buf_append_text(out, link->is_learning ? " learning" : " nolearning");
 }
 
 static void print_address(enum plan_verdict verdict, const struct model_address *address,
