@@ -7,15 +7,18 @@
 #include <assert.h>
 
 /* HTTP, as clients see it (docs/api.md, "Limits"). */
-#define LIMIT_HTTP_HEAD_SIZE_MAX    (16u * 1024u)   /* request line and headers; 431 */
-#define LIMIT_HTTP_HEADER_COUNT_MAX 64u             /* 431 */
-#define LIMIT_HTTP_BODY_SIZE_MAX    (1024u * 1024u) /* 413 */
-#define LIMIT_HTTP_HEAD_TIMEOUT_MS  10000u
-#define LIMIT_HTTP_BODY_TIMEOUT_MS  10000u
-#define LIMIT_HTTP_IDLE_TIMEOUT_MS  75000u
-#define LIMIT_HTTP_PIPELINE_MAX     16u
-#define LIMIT_HTTP_CONNECTIONS_MAX  4096u
-#define LIMIT_HTTP_OUTPUT_HIGH_SIZE (1024u * 1024u) /* a watcher with more queued is ended */
+#define LIMIT_HTTP_HEAD_SIZE_MAX       (16u * 1024u)   /* request line and headers; 431 */
+#define LIMIT_HTTP_HEADER_COUNT_MAX    64u             /* 431 */
+#define LIMIT_HTTP_BODY_SIZE_MAX       (1024u * 1024u) /* 413 */
+#define LIMIT_HTTP_HEAD_TIMEOUT_MS     10000u
+#define LIMIT_HTTP_BODY_TIMEOUT_MS     10000u
+#define LIMIT_HTTP_IDLE_TIMEOUT_MS     75000u
+#define LIMIT_HTTP_PIPELINE_MAX        16u
+#define LIMIT_HTTP_CONNECTIONS_MAX     4096u
+#define LIMIT_HTTP_READ_AHEAD_SIZE     (64u * 1024u) /* of a connection whose request waits */
+#define LIMIT_HTTP_CLOSE_TIMEOUT_MS    2000u /* for answers in progress when a server closes */
+#define LIMIT_HTTP_REQUEST_ID_SIZE_MAX 64u
+#define LIMIT_HTTP_OUTPUT_HIGH_SIZE    (1024u * 1024u) /* a watcher with more queued is ended */
 
 /* Byte streams. */
 #define LIMIT_STREAM_READ_SIZE         (64u * 1024u)
@@ -102,6 +105,10 @@
 #define LIMIT_ATTACHMENTS_MAX     4096u /* pods of a node */
 #define LIMIT_ADDRESS_REST_DEFAULT_S                                                               \
     60u /* before a freed pod address is used again; the cool-down of NETWORK.md 9, pain 12 */
+
+#define LIMIT_AGENT_PAUSE_MIN_MS  250u /* before the store is tried again; doubles */
+#define LIMIT_AGENT_PAUSE_MAX_MS  15000u
+#define LIMIT_AGENT_CACHE_WAIT_MS 1000u /* changes that come within it share one write */
 
 /* The kernel's network tables. */
 #define LIMIT_NETLINK_TIMEOUT_MS    5000u /* an answer of the kernel */

@@ -261,6 +261,7 @@ static void fill_message(struct http_parser *parser) {
     message->method = is_server ? method_of(llhttp->method) : METHOD_OTHER;
     message->target = is_server ? text : NULL;
     message->status = is_server ? 0 : llhttp->status_code;
+    message->is_http_1_0 = llhttp->http_minor == 0;
     for (unsigned i = 0; i < message->header_count; i++) {
         message->headers[i].name = text + parser->offsets[i].name;
         message->headers[i].value = text + parser->offsets[i].value;

@@ -36,6 +36,7 @@ struct http_message {
     struct slice body;     /* whole, unless the body is streamed */
     bool is_keep_alive;    /* the connection may carry another message */
     bool expects_continue; /* requests: Expect: 100-continue */
+    bool is_http_1_0;      /* knows no chunks, and closes unless it says keep-alive */
 };
 
 enum http_side { HTTP_SIDE_SERVER, HTTP_SIDE_CLIENT };
@@ -102,6 +103,7 @@ void http_begin_request(struct buf *out, enum method method, const char *target,
 void http_begin_response(struct buf *out, int status);
 /* Control characters in the value become question marks. */
 void http_add_header(struct buf *out, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+void http_vadd_header(struct buf *out, const char *name, const char *format, va_list args);
 /* Content-Length of a body that does not follow (answers to HEAD); then http_end_head. */
 void http_add_length(struct buf *out, size_t body_size);
 /* The blank line and nothing more: for answers without a body, which carry no length (204). */

@@ -104,16 +104,20 @@ static void disarm(uint8_t *value, size_t size) {
     }
 }
 
-void http_add_header(struct buf *out, const char *name, const char *format, ...) {
+void http_vadd_header(struct buf *out, const char *name, const char *format, va_list args) {
     buf_append_text(out, name);
     buf_append_text(out, ": ");
     size_t begin = out->size;
-    va_list args;
-    va_start(args, format);
     buf_vappendf(out, format, args);
-    va_end(args);
     disarm(out->data + begin, out->size - begin);
     buf_append_text(out, "\r\n");
+}
+
+void http_add_header(struct buf *out, const char *name, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    http_vadd_header(out, name, format, args);
+    va_end(args);
 }
 
 void http_add_length(struct buf *out, size_t body_size) {
