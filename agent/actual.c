@@ -236,7 +236,7 @@ static enum err find_link(struct netlink *netlink, const char *name, struct link
 enum err actual_find_parent(struct netlink *netlink, const char *name,
                             const struct ip_address *prefer, struct desired_parent *out_parent,
                             struct netlink_error *error) {
-    struct link_info link;
+    struct link_info link = {0};
     struct desired_parent parent = {0};
     enum err err = find_link(netlink, name, &link, error);
     if (err == ERR_OK) {

@@ -44,10 +44,15 @@ void attr_close(struct nlmsghdr *message, struct nlattr *nest) {
     mnl_attr_nest_end(message, nest);
 }
 
+static void clear_rows(const struct nlattr **rows, uint16_t max) {
+    for (unsigned i = 0; i <= max; i++) {
+        rows[i] = NULL;
+    }
+}
+
 /* libmnl's own loop macros do not compile under -Wconversion. */
 static void file_attrs(const struct nlattr *attr, int size, const struct nlattr **rows,
                        uint16_t max) {
-    memset(rows, 0, ((size_t)max + 1) * sizeof *rows);
     while (mnl_attr_ok(attr, size)) {
         if (mnl_attr_get_type(attr) <= max) {
             rows[mnl_attr_get_type(attr)] = attr;
@@ -61,16 +66,21 @@ bool attr_parse(const struct nlmsghdr *message, size_t body_size, const struct n
                 uint16_t max) {
     size_t skip = MNL_ALIGN(body_size);
     size_t size = mnl_nlmsg_get_payload_len(message);
-    bool is_whole = size >= skip;
+    clear_rows(rows, max);
+    if (size < skip) {
+        return false;
+    }
     const uint8_t *payload = mnl_nlmsg_get_payload(message);
-    file_attrs((const struct nlattr *)(const void *)(payload + (is_whole ? skip : 0)),
-               is_whole ? (int)(size - skip) : 0, rows, max);
-    return is_whole;
+    file_attrs((const struct nlattr *)(const void *)(payload + skip), (int)(size - skip), rows,
+               max);
+    return true;
 }
 
 void attr_parse_nested(const struct nlattr *nest, const struct nlattr **rows, uint16_t max) {
-    int size = nest != NULL ? (int)mnl_attr_get_payload_len(nest) : 0;
-    file_attrs(nest != NULL ? mnl_attr_get_payload(nest) : NULL, size, rows, max);
+    clear_rows(rows, max);
+    if (nest != NULL) {
+        file_attrs(mnl_attr_get_payload(nest), (int)mnl_attr_get_payload_len(nest), rows, max);
+    }
 }
 
 static bool has_size(const struct nlattr *attr, size_t size) {
