@@ -56,6 +56,16 @@ void render_object(const struct object *object, struct json_writer *writer) {
     json_close_object(writer);
 }
 
+struct slice render_to_arena(const struct object *object, struct arena *arena) {
+    struct buf text;
+    buf_init(&text);
+    struct json_writer writer = json_writer_to(&text);
+    render_object(object, &writer);
+    struct slice copy = arena_copy(arena, buf_slice(&text));
+    buf_deinit(&text);
+    return copy;
+}
+
 void render_written(const struct object *object, struct json_writer *writer) {
     json_open_object(writer);
     json_member_text(writer, "key", object->key);

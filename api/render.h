@@ -10,6 +10,8 @@
 
 /* One object. The store's payload was checked when it was written, so it decodes. */
 void render_object(const struct object *object, struct json_writer *writer);
+/* The same as a text of its own. Owns: the arena. */
+MUST_USE struct slice render_to_arena(const struct object *object, struct arena *arena);
 /* What a KV PUT answers: key, revision, created_revision, version. */
 void render_written(const struct object *object, struct json_writer *writer);
 /* What a DELETE answers: key, revision, deleted. */

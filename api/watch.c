@@ -42,7 +42,7 @@ static void end_slow(struct watch_hub *hub, struct watcher *watcher) {
     end(hub, watcher, &problem);
 }
 
-static void send_bookmark(struct watcher *watcher) {
+void watch_bookmark(struct watcher *watcher) {
     struct buf line;
     buf_init(&line);
     event_write_bookmark(watcher->revision, &line);
@@ -78,7 +78,7 @@ static bool deliver(struct watcher *watcher, struct batch *batch, struct buf *li
     return is_whole;
 }
 
-enum err watch_start(struct watch_hub *hub, struct watcher *watcher, struct problem *problem) {
+enum err watch_check(struct watch_hub *hub, uint64_t revision, struct problem *problem) {
     struct store_read read;
     if (hub->count >= LIMIT_WATCHERS_MAX) {
         problem->retry_after_s = 1;
@@ -87,18 +87,18 @@ enum err watch_start(struct watch_hub *hub, struct watcher *watcher, struct prob
     }
     enum err err = store_read_begin(hub->store, &read);
     if (err != ERR_OK) {
-        return problem_set(problem, err, "the store cannot be read");
+        return problem_set(problem, ERR_INTERNAL, "the store cannot be read");
     }
     uint64_t compact_revision = read.compact_revision;
     store_read_end(&read);
-    if (watcher->revision < compact_revision) {
-        return fill_compacted(watcher->revision, compact_revision, problem);
-    }
+    return revision < compact_revision ? fill_compacted(revision, compact_revision, problem)
+                                       : ERR_OK;
+}
+
+void watch_start(struct watch_hub *hub, struct watcher *watcher) {
     list_init(&watcher->node);
     hub->count++;
     move_to(hub, watcher, watcher->revision >= hub->revision);
-    send_bookmark(watcher);
-    return ERR_OK;
 }
 
 void watch_stop(struct watch_hub *hub, struct watcher *watcher) {
@@ -213,8 +213,8 @@ bool watch_hub_turn(struct watch_hub *hub) {
 void watch_hub_bookmark(struct watch_hub *hub) {
     LIST_FOR_EACH(&hub->live, node) {
         struct watcher *watcher = CONTAINER_OF(node, struct watcher, node);
-        if (queued_size(watcher) <= LIMIT_WATCH_QUEUE_SIZE_MAX) {
-            send_bookmark(watcher);
+        if (queued_size(watcher) <= LIMIT_WATCH_QUEUE_SIZE_MAX) { /* else it is not reading */
+            watch_bookmark(watcher);
         }
     }
 }

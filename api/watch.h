@@ -43,10 +43,13 @@ struct watch_hub {
 };
 
 void watch_hub_init(struct watch_hub *hub, struct store *store);
-/* Begins with a BOOKMARK at once. Errors: ERR_OVERLOADED (LIMIT_WATCHERS_MAX), ERR_COMPACTED; the
- * problem is filled and nothing was started. */
-MUST_USE enum err watch_start(struct watch_hub *hub, struct watcher *watcher,
-                              struct problem *problem);
+/* Whether a watch from `revision` may start now. Errors: ERR_OVERLOADED (LIMIT_WATCHERS_MAX),
+ * ERR_COMPACTED, ERR_IO; the problem is filled. */
+MUST_USE enum err watch_check(struct watch_hub *hub, uint64_t revision, struct problem *problem);
+/* Starts, in the same turn of the loop as a watch_check that passed. */
+void watch_start(struct watch_hub *hub, struct watcher *watcher);
+/* A BOOKMARK for one watcher. */
+void watch_bookmark(struct watcher *watcher);
 /* Not started is fine. */
 void watch_stop(struct watch_hub *hub, struct watcher *watcher);
 /* The store has new events. */

@@ -57,6 +57,7 @@
 #define LIMIT_WATCH_CATCH_UP_WATCHERS 16u   /* that catch up in one turn */
 #define LIMIT_LIST_BODY_SIZE_MAX      (8u * 1024u * 1024u) /* a page that is larger ends early */
 #define LIMIT_LIST_CHUNK_SIZE         (64u * 1024u)        /* of limit=all, in one turn */
+#define LIMIT_WATCH_STALE_MS          10000u /* without a leader: watchers are sent elsewhere */
 #define LIMIT_HISTORY_EVENTS_DEFAULT  100000u
 
 /* Raft. */

@@ -1,0 +1,49 @@
+/* The handlers of the routes (api/routes.c), and the few steps that several of them share. A
+ * handler gets a request in REQUEST_CHECKING whose parameters, headers and kind of body are checked
+ * against its row; it ends as request.h says. */
+#ifndef WEFT_API_HANDLERS_H
+#define WEFT_API_HANDLERS_H
+
+#include "api/request.h"
+
+/* h_resource.c: one object of any kind but KV. */
+void handle_object_get(struct request *request);
+void handle_object_put(struct request *request);
+void handle_object_delete(struct request *request);
+/* h_kv.c: free keys, raw bytes. */
+void handle_kv_get(struct request *request);
+void handle_kv_put(struct request *request);
+void handle_kv_delete(struct request *request);
+void handle_kv_delete_all(struct request *request);
+/* h_subnet.c: leases of subnets. */
+void handle_subnet_acquire(struct request *request);
+void handle_subnet_renew(struct request *request);
+void handle_subnet_delete(struct request *request);
+/* h_list.c, h_watch.c: ranges of keys, now and from now on. */
+void handle_list(struct request *request);
+void handle_watch(struct request *request);
+/* h_cluster.c: always answered locally. */
+void handle_cluster(struct request *request);
+void handle_healthz(struct request *request);
+void handle_readyz(struct request *request);
+
+/* The key of the path behind "/v1/". */
+const char *request_path_key(const struct request *request);
+/* Parses `key` into request->key. False: the request is answered. */
+MUST_USE bool request_parse_key(struct request *request, const char *key);
+
+/* If-Match and If-None-Match. */
+struct conditions {
+    uint64_t if_revision; /* 0: none */
+    bool if_absent;
+};
+/* False: the request is answered. */
+MUST_USE bool request_read_conditions(struct request *request, struct conditions *out_conditions);
+
+/* Resumes of writes: the object after it (201 when created), or what was deleted. */
+void request_reply_object(struct request *request);
+void request_reply_deleted(struct request *request);
+
+#define JSON_TYPE "application/json"
+
+#endif
