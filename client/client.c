@@ -83,7 +83,7 @@ static enum retry_verdict judge(struct attempt *attempt, enum err err) {
         return retry_no_answer(&attempt->retry, &client->servers, &request, exchange->was_sent, err,
                                exchange->reason, remaining_ms(attempt), attempt->problem);
     }
-    client_answer_read(attempt->answer, exchange_message(exchange));
+    client_answer_read(attempt->answer, exchange_answer(exchange));
     if (attempt->stream != NULL) {
         attempt->answer->body = buf_slice(&attempt->stream->refusal);
     }
@@ -131,7 +131,7 @@ static bool line_came(void *owner, struct slice line) {
 static void body_came(void *owner, struct slice bytes) {
     struct stream_state *stream = owner;
     struct exchange *exchange = &stream->attempt->client->exchange;
-    int status = exchange_message(exchange)->status;
+    int status = exchange_answer(exchange)->status;
     if (status < 200 || status >= 300) {
         buf_append(&stream->refusal, bytes.data, bytes.size);
         return;

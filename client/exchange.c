@@ -32,7 +32,7 @@ void exchange_deinit(struct exchange *exchange) {
     exchange->parser = NULL;
 }
 
-const struct http_message *exchange_message(const struct exchange *exchange) {
+const struct http_message *exchange_answer(const struct exchange *exchange) {
     return http_parser_message(exchange->parser);
 }
 
@@ -141,7 +141,7 @@ static enum err send_all(struct exchange *exchange, struct slice message) {
 
 static void body_came(void *owner, struct slice bytes) {
     struct exchange *exchange = owner;
-    int status = exchange_message(exchange)->status;
+    int status = exchange_answer(exchange)->status;
     exchange->is_body = status >= 200 && status < 300;
     if (!exchange->stops) {
         exchange->body(exchange->owner, bytes);
@@ -174,7 +174,7 @@ static enum err feed(struct exchange *exchange, struct slice bytes, bool has_no_
         }
         bytes = slice_of(bytes.data + used, bytes.size - used);
         if (http_parser_state(exchange->parser) == HTTP_STATE_DONE) {
-            if (exchange_message(exchange)->status >= 200) {
+            if (exchange_answer(exchange)->status >= 200) {
                 return ERR_OK;
             }
             http_parser_next(exchange->parser, has_no_body);

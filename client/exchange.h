@@ -25,11 +25,11 @@ struct exchange {
 
 void exchange_init(struct exchange *exchange);
 void exchange_deinit(struct exchange *exchange);
-/* Sends the request to the server and reads the answer. ERR_OK: exchange_message is whole, or the
+/* Sends the request to the server and reads the answer. ERR_OK: exchange_answer is whole, or the
  * body callback stopped. Errors: ERR_UNREACHABLE (not sent), ERR_TIMEOUT, ERR_CLOSED, and what
  * http_parser_feed says of an answer that is not HTTP; `reason` tells. */
 MUST_USE enum err exchange_run(struct exchange *exchange, const struct server *server,
                                const struct client_request *request);
-const struct http_message *exchange_message(const struct exchange *exchange);
+const struct http_message *exchange_answer(const struct exchange *exchange);
 
 #endif
