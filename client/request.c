@@ -40,7 +40,11 @@ void client_request_write(const struct client_request *request, const char *host
     for (unsigned i = 0; i < request->header_count; i++) {
         http_add_header(out, request->headers[i].name, "%s", request->headers[i].value);
     }
-    http_end_with_body(out, request->body);
+    if (client_request_is_write(request)) {
+        http_end_with_body(out, request->body); /* a write's length is always said */
+    } else {
+        http_end_head(out);
+    }
 }
 
 void client_answer_read(struct client_answer *out_answer, const struct http_message *message) {

@@ -14,7 +14,7 @@
 struct client_request {
     enum method method;
     const char *target;       /* escaped: "/v1/kv/a%20b?meta=true" */
-    struct slice body;        /* empty: none; a write always sends a Content-Length */
+    struct slice body;        /* empty: none; GET and HEAD have none */
     const char *content_type; /* NULL: application/json when there is a body */
     struct http_header headers[LIMIT_CLIENT_HEADERS_MAX]; /* further ones, "if-match" */
     unsigned header_count;
