@@ -193,7 +193,6 @@ static struct ipam_record *record_new(struct ipam *ipam, const struct attachment
     struct ipam_record *record = must_alloc_zeroed(1, sizeof *record);
     arena_init(&record->arena);
     copy_attachment(&record->arena, attachment, &record->attachment);
-    record->since_ms = clock_boot_ms(ipam->clock);
     list_append(&ipam->records, &record->node);
     ipam->record_count++;
     return record;
@@ -225,6 +224,7 @@ static void fill_link(struct ipam *ipam, const char *host_ifname, struct attachm
     attachment->state = ATTACHMENT_RESERVED;
     attachment->boot_id = ipam->boot_id;
     attachment->epoch = ipam->pool.epoch;
+    attachment->reserved_ms = clock_boot_ms(ipam->clock);
 }
 
 static enum err fill_addresses(const struct ipam *ipam, struct attachment *attachment,
@@ -240,6 +240,16 @@ static enum err fill_addresses(const struct ipam *ipam, struct attachment *attac
         err = choose(ipam, &pool->subnet_v6, &ipam->last_v6, &attachment->ip_v6, problem);
     }
     return err;
+}
+
+bool ipam_can_give(const struct ipam *ipam) {
+    struct attachment unused = {.container_id = NULL};
+    struct problem problem;
+    problem_init(&problem);
+    bool has_subnet = ipam->pool.subnet.address.family != IP_NONE ||
+                      ipam->pool.subnet_v6.address.family != IP_NONE;
+    return has_subnet && ipam->record_count < LIMIT_ATTACHMENTS_MAX &&
+           fill_addresses(ipam, &unused, &problem) == ERR_OK;
 }
 
 /* An address that is given again rests no more; its endpoint will be written over. */
@@ -286,6 +296,7 @@ static struct ipam_record *renew(struct ipam *ipam, struct ipam_record *old,
     attachment.netns = request->netns;
     attachment.cni_network = request->cni_network;
     attachment.pod = request->pod;
+    attachment.reserved_ms = clock_boot_ms(ipam->clock);
     struct ipam_record *record = record_new(ipam, &attachment);
     record_free(ipam, old);
     return record;

@@ -29,7 +29,6 @@ struct ipam_record {
     struct list node;
     struct arena arena;
     struct attachment attachment; /* its texts are in the arena */
-    msec_t since_ms;              /* boot time: reserved, or read from the file */
     bool is_published;            /* publish.c: the store agrees with this record */
 };
 
@@ -69,6 +68,8 @@ void ipam_set_pool(struct ipam *ipam, const struct ipam_pool *pool);
 MUST_USE enum err ipam_reserve(struct ipam *ipam, const struct attachment *request,
                                struct ipam_record **out_record, bool *out_is_new,
                                struct problem *problem);
+/* Whether a new attachment would get its addresses now. */
+bool ipam_can_give(const struct ipam *ipam);
 /* NULL when there is none. */
 struct ipam_record *ipam_find(const struct ipam *ipam, const char *container_id,
                               const char *ifname);

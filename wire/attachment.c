@@ -147,6 +147,12 @@ static const struct field fields[] = {
      .offset = offsetof(struct attachment, epoch),
      .flags = FIELD_READONLY,
      .help = "of the subnet lease that the address was given from"},
+    {.name = "reserved_ms",
+     .number = 18,
+     .type = FIELD_NUMBER,
+     .offset = offsetof(struct attachment, reserved_ms),
+     .flags = FIELD_READONLY,
+     .help = "when it was asked for last: milliseconds since that boot"},
 };
 /* clang-format on */
 SHAPE(shape_attachment, attachment, fields);

@@ -29,9 +29,10 @@ struct attachment {
     const char *host_ifname;
     struct mac_address host_mac; /* the gateway's, on the host's end */
     uint64_t mtu;
-    const char *state;   /* ATTACHMENT_RESERVED, ATTACHMENT_READY */
-    const char *boot_id; /* of the node, when the address was given */
-    uint64_t epoch;      /* of the subnet lease that the address was given from */
+    const char *state;    /* ATTACHMENT_RESERVED, ATTACHMENT_READY */
+    const char *boot_id;  /* of the node, when the address was given */
+    uint64_t epoch;       /* of the subnet lease that the address was given from */
+    uint64_t reserved_ms; /* when it was asked for last: milliseconds since that boot */
 };
 
 extern const struct shape shape_attachment;
