@@ -161,8 +161,7 @@ static size_t connection_process(struct connection *connection, struct slice byt
         struct problem problem;
         size_t more = 0;
         if (handled == connection->server->options.limits.pipeline_max) {
-            connection_schedule(connection); /* others have their turn first */
-            break;
+            break; /* others have their turn first */
         }
         enum err err = http_parser_feed(
             connection->parser, slice_of(bytes.data + used, bytes.size - used), &more, &problem);
@@ -181,6 +180,9 @@ static size_t connection_process(struct connection *connection, struct slice byt
     connection->is_processing = false;
     connection_flush(connection);
     update_phase(connection);
+    if (used < bytes.size && takes_requests(connection)) {
+        connection_schedule(connection);
+    }
     return used;
 }
 
