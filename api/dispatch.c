@@ -130,8 +130,8 @@ static enum err check_conditions(const struct route *route, const struct http_me
     }
     if (http_find_header(message, "idempotency-key") != NULL) {
         return problem_set(problem, ERR_BAD_REQUEST,
-                           "this server keeps no idempotency keys; without the header the request "
-                           "is as good as any other");
+                           "this server takes no Idempotency-Key: send the request without it, and "
+                           "read before you repeat it");
     }
     bool takes_conditions = (route->flags & ROUTE_CONDITIONS) != 0;
     if (!takes_conditions && http_find_header(message, "if-match") != NULL) {

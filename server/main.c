@@ -60,22 +60,11 @@ static void signal_came(uv_signal_t *signal, int number) {
     stop(signal->data);
 }
 
-/* --- The replica's callbacks. --- */
-
 static void applied(void *owner, uint64_t revision) {
     (void)revision;
     struct weftd *weftd = owner;
     if (weftd->api != NULL) {
         api_applied(weftd->api);
-    }
-}
-
-static void changed(void *owner) {
-    struct weftd *weftd = owner;
-    if (weftd->replica != NULL) {
-        const struct member *leader = replica_leader(weftd->replica);
-        LOG_INFO("the leader changed", LOG_TEXT("leader", leader != NULL ? leader->name : "none"),
-                 LOG_U64("term", replica_term(weftd->replica)));
     }
 }
 
@@ -113,7 +102,6 @@ static enum err start_replica(struct weftd *weftd) {
         .quarantine_ms = config->lease_quarantine_s * 1000,
         .owner = weftd,
         .applied = applied,
-        .changed = changed,
     };
     return replica_open(&options, &weftd->replica);
 }
