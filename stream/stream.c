@@ -42,11 +42,12 @@ struct stream *stream_new(uv_loop_t *loop, const struct stream_transport *transp
 }
 
 static void free_pieces(struct list *list) {
-    for (struct list *node = list_take_first(list); node != NULL; node = list_take_first(list)) {
+    LIST_FOR_EACH(list, node) {
         struct piece *piece = CONTAINER_OF(node, struct piece, node);
         buf_deinit(&piece->bytes);
         free(piece);
     }
+    list_init(list);
 }
 
 void stream_release(struct stream *stream) {

@@ -13,19 +13,19 @@ static void good_addresses_parse_and_format_back(void **state) {
     static const struct {
         const char *text;
         const char *host;
-        uint16_t port;
         const char *path;
+        uint16_t port;
         bool is_local;
     } rows[] = {
-        {"127.0.0.1:7480", "127.0.0.1", 7480, "", true},
-        {"127.8.8.8:1", "127.8.8.8", 1, "", true},
-        {"192.0.2.1:65535", "192.0.2.1", 65535, "", false},
-        {"0.0.0.0:0", "0.0.0.0", 0, "", false},
-        {"[::1]:7480", "::1", 7480, "", true},
-        {"[2001:db8::1]:7480", "2001:db8::1", 7480, "", false},
-        {"localhost:7480", "localhost", 7480, "", false},
-        {"s1.weft_lab.example:7480", "s1.weft_lab.example", 7480, "", false},
-        {"unix:/run/weft/api.sock", "", 0, "/run/weft/api.sock", true},
+        {"127.0.0.1:7480", "127.0.0.1", "", 7480, true},
+        {"127.8.8.8:1", "127.8.8.8", "", 1, true},
+        {"192.0.2.1:65535", "192.0.2.1", "", 65535, false},
+        {"0.0.0.0:0", "0.0.0.0", "", 0, false},
+        {"[::1]:7480", "::1", "", 7480, true},
+        {"[2001:db8::1]:7480", "2001:db8::1", "", 7480, false},
+        {"localhost:7480", "localhost", "", 7480, false},
+        {"s1.weft_lab.example:7480", "s1.weft_lab.example", "", 7480, false},
+        {"unix:/run/weft/api.sock", "", "/run/weft/api.sock", 0, true},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {

@@ -60,10 +60,10 @@ static void check_every_cut(enum http_side side, struct slice bytes, check_cb ch
 struct good_row {
     const char *text;
     size_t size; /* of the message; 0: all of the text */
-    enum method method;
     const char *target;
-    unsigned header_count;
     const char *body;
+    enum method method;
+    unsigned header_count;
     bool is_keep_alive;
     bool expects_continue;
 };
@@ -85,30 +85,30 @@ static void check_good(struct bench *bench, const void *context) {
 
 static void good_requests_parse_however_they_are_cut(void **state) {
     static const struct good_row rows[] = {
-        {HEAD "\r\n", 0, METHOD_GET, "/", 1, "", true, false},
-        {"\r\n\r\n" HEAD "\r\n", 0, METHOD_GET, "/", 1, "", true, false},
-        {"GET /a%20b?x=1&y HTTP/1.1\r\nHOST:\t[::1]:80 \r\nX:\r\n\r\n", 0, METHOD_GET,
-         "/a%20b?x=1&y", 2, "", true, false},
-        {"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 0, METHOD_HEAD, "/", 2, "",
+        {HEAD "\r\n", 0, "/", "", METHOD_GET, 1, true, false},
+        {"\r\n\r\n" HEAD "\r\n", 0, "/", "", METHOD_GET, 1, true, false},
+        {"GET /a%20b?x=1&y HTTP/1.1\r\nHOST:\t[::1]:80 \r\nX:\r\n\r\n", 0, "/a%20b?x=1&y", "",
+         METHOD_GET, 2, true, false},
+        {"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 0, "/", "", METHOD_HEAD, 2,
          false, false},
-        {"GET / HTTP/1.0\r\n\r\n", 0, METHOD_GET, "/", 0, "", false, false},
-        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 0, METHOD_GET, "/", 1, "", true,
+        {"GET / HTTP/1.0\r\n\r\n", 0, "/", "", METHOD_GET, 0, false, false},
+        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 0, "/", "", METHOD_GET, 1, true,
          false},
-        {"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 0, METHOD_PUT, "/k", 2,
-         "abc", true, false},
-        {"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nGET", 47, METHOD_PUT, "/k", 2, "",
+        {"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 0, "/k", "abc", METHOD_PUT,
+         2, true, false},
+        {"PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nGET", 47, "/k", "", METHOD_PUT, 2,
          true, false},
-        {"DELETE /k HTTP/1.1\r\nHost: a\r\n\r\nGET / ", 31, METHOD_DELETE, "/k", 1, "", true,
+        {"DELETE /k HTTP/1.1\r\nHost: a\r\n\r\nGET / ", 31, "/k", "", METHOD_DELETE, 1, true,
          false},
-        {POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\nx", 0, METHOD_POST, "/", 3, "x",
+        {POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\nx", 0, "/", "x", METHOD_POST, 3,
          true, true},
-        {POST "Expect: 100-continue\r\n\r\n", 0, METHOD_POST, "/", 2, "", true, false},
+        {POST "Expect: 100-continue\r\n\r\n", 0, "/", "", METHOD_POST, 2, true, false},
         {POST "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n2;q=\"v\"\r\nde\r\n0\r\nT: x\r\n\r\n",
-         0, METHOD_POST, "/", 2, "abcde", true, false},
-        {"PATCH / HTTP/1.1\r\nHost: a\r\n\r\n", 0, METHOD_OTHER, "/", 1, "", true, false},
-        {HEAD "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\nGET", 62, METHOD_GET, "/", 3, "", true,
+         0, "/", "abcde", METHOD_POST, 2, true, false},
+        {"PATCH / HTTP/1.1\r\nHost: a\r\n\r\n", 0, "/", "", METHOD_OTHER, 1, true, false},
+        {HEAD "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\nGET", 62, "/", "", METHOD_GET, 3, true,
          false},
-        {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 0, METHOD_GET, "/", 1, "", true, false},
+        {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 0, "/", "", METHOD_GET, 1, true, false},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -396,8 +396,8 @@ static void the_state_follows_the_bytes(void **state) {
 struct answer_row {
     const char *text;
     size_t size; /* 0: all of the text */
-    int status;
     const char *body;
+    int status;
     bool ends_at_close;
     bool is_keep_alive;
 };
@@ -419,18 +419,18 @@ static void check_answer(struct bench *bench, const void *context) {
 
 static void answers_parse_with_and_without_a_length(void **state) {
     static const struct answer_row rows[] = {
-        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 0, 200, "hi", false, true},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, 200, "", false, true},
-        {"HTTP/1.1 200 OK\r\n\r\nuntil the end", 0, 200, "until the end", true, false},
-        {"HTTP/1.1 200 OK\r\n\r\n", 0, 200, "", true, false},
-        {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", 0, 200, "hi", false, false},
-        {"HTTP/1.1 503 \r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 0, 503, "x", false,
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 0, "hi", 200, false, true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, "", 200, false, true},
+        {"HTTP/1.1 200 OK\r\n\r\nuntil the end", 0, "until the end", 200, true, false},
+        {"HTTP/1.1 200 OK\r\n\r\n", 0, "", 200, true, false},
+        {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", 0, "hi", 200, false, false},
+        {"HTTP/1.1 503 \r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 0, "x", 503, false,
          false},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 0, 200, "hi",
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 0, "hi", 200,
          false, true},
-        {"HTTP/1.1 204 No Content\r\n\r\nHTTP", 27, 204, "", false, true},
-        {"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 0, 304, "", false, true},
-        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200", 25, 100, "", false, true},
+        {"HTTP/1.1 204 No Content\r\n\r\nHTTP", 27, "", 204, false, true},
+        {"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 0, "", 304, false, true},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200", 25, "", 100, false, true},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
