@@ -34,8 +34,9 @@ static enum retry_verdict end_without_answer(const struct retry *retry,
     problem_init(problem);
     problem->outcome = retry_outcome(retry, request);
     if (retry->unreached_in_row == retry->failures_in_row) {
-        problem_set(problem, ERR_UNREACHABLE, "no server could be reached: %s", retry->reasons);
-        problem_set_hint(problem, "Check the addresses and that a server runs there.");
+        bool is_one = retry->failures_in_row == 1;
+        problem_set(problem, ERR_UNREACHABLE, "%s %s",
+                    is_one ? "cannot reach" : "no server could be reached:", retry->reasons);
         return RETRY_END;
     }
     bool is_unknown = problem->outcome == WRITE_OUTCOME_UNKNOWN;

@@ -27,16 +27,16 @@ static const struct row rows[] = {
     {ARGUMENT_FORCE, "force", 0, 0, false, NULL, NULL, "delete: even if others depend on it"},
     {ARGUMENT_SELECTOR, "selector", 'l', offsetof(struct arguments, selector), false, NULL,
      "K=V,K2!=V2", "list, watch: only objects with these labels"},
-    {ARGUMENT_LIMIT, "limit", 0, offsetof(struct arguments, limit), true, "all", "NUMBER",
-     "list: at most so many"},
+    {ARGUMENT_LIMIT, "limit", 0, offsetof(struct arguments, limit), true, "all", "NUMBER|all",
+     "list: at most so many (all)"},
     {ARGUMENT_FROM, "from", 0, offsetof(struct arguments, from), true, NULL, "REVISION",
      "watch: what changed after this revision"},
 };
 
 /* Letters of global options, which util/option knows by their names only. */
-static const struct {
+static struct {
     char letter;
-    const char *flag;
+    char flag[16];
 } global_letters[] = {{'o', "--output"}, {'s', "--server"}};
 
 struct sorter {
@@ -119,7 +119,7 @@ static bool take_global(struct sorter *sorter) {
     if (argument[1] != '-' && strcmp(argument, "-h") != 0) {
         for (size_t i = 0; i < ARRAY_COUNT(global_letters); i++) {
             if (argument[1] == global_letters[i].letter && argument[2] == 0) {
-                add_global(sorter, must_strdup(global_letters[i].flag));
+                add_global(sorter, global_letters[i].flag);
                 take_global_value(sorter, global_letters[i].flag);
                 return true;
             }

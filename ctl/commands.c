@@ -60,7 +60,8 @@ enum exit_code report_problem(const struct problem *problem, bool was_answered) 
 }
 
 enum exit_code print_bytes(struct slice bytes) {
-    if (fwrite(bytes.data, 1, bytes.size, stdout) != bytes.size || fflush(stdout) != 0) {
+    bool is_written = bytes.size == 0 || fwrite(bytes.data, bytes.size, 1, stdout) == 1;
+    if (!is_written || fflush(stdout) != 0) {
         fprintf(stderr, "weft: cannot write to standard output: %s\n", strerror(errno));
         return EXIT_CODE_USAGE;
     }

@@ -108,7 +108,7 @@ static enum exit_code run_options(struct arguments *arguments) {
         command_help(stdout);
         return EXIT_CODE_OK;
     }
-    struct config config = {0};
+    static struct config config; /* its texts live as long as the process */
     switch (option_parse(&program, arguments->global_argc, arguments->global_argv, &config, NULL)) {
     case OPTION_RUN:
         return run(arguments, &config);

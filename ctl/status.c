@@ -10,7 +10,8 @@
 /* What one server said. */
 struct view {
     const struct server *server;
-    struct json *cluster;   /* NULL: it did not answer, or not so */
+    struct json *cluster; /* NULL: it did not answer, or not so */
+    bool was_answered;
     struct problem problem; /* why */
 };
 
@@ -38,6 +39,7 @@ static void ask(const struct session *session, struct view *view) {
     if (client_call(client, &request, &answer, &view->problem) == ERR_OK) {
         view->cluster = read_cluster(answer.body, &view->problem);
     }
+    view->was_answered = answer.status != 0;
     client_close(client);
 }
 
@@ -89,13 +91,13 @@ static void write_members(const struct json *cluster, struct buf *out) {
     table_free(table);
 }
 
+/* A problem without an answer names the server itself. */
 static void write_silent(const struct views *views, struct buf *out) {
     for (unsigned i = 0; i < views->count; i++) {
         const struct view *view = &views->items[i];
         if (view->cluster == NULL) {
-            buf_appendf(out, "weft: %s does not answer: ", view->server->text);
-            problem_describe(&view->problem, out);
-            buf_append_char(out, '\n');
+            buf_appendf(out, "weft: %s%s%s\n", view->was_answered ? view->server->text : "",
+                        view->was_answered ? " answers no status: " : "", view->problem.detail);
         }
     }
 }
