@@ -219,8 +219,9 @@ static int step(struct engine *engine, struct raft_event *event, msec_t now) {
     event->time = now;
     event->capacity = UINT16_MAX;
     int code = raft_step(raft, event, &update);
-    bool is_answer = code == RAFT_NOTLEADER || code == RAFT_CANTCHANGE || code == RAFT_NOSPACE ||
-                     (event->type == RAFT_TRANSFER && code == RAFT_NOTFOUND);
+    bool is_answer =
+        code == RAFT_NOTLEADER || code == RAFT_CANTCHANGE || code == RAFT_NOSPACE ||
+        (event->type == RAFT_TRANSFER && (code == RAFT_NOTFOUND || code == RAFT_BADID));
     if (code != 0 && is_answer) {
         return code;
     }
@@ -482,12 +483,12 @@ enum err engine_submit(struct engine *engine, msec_t now, enum entry_type type, 
     return ERR_OK;
 }
 
-enum err engine_transfer(struct engine *engine, msec_t now) {
+enum err engine_transfer(struct engine *engine, msec_t now, uint64_t to) {
     struct raft_event event = {.type = RAFT_TRANSFER};
-    event.transfer.server_id = 0;
+    event.transfer.server_id = to;
     int code = step(engine, &event, now);
     if (code != 0) {
-        return code == RAFT_NOTFOUND ? ERR_NOT_FOUND : ERR_NO_LEADER;
+        return code == RAFT_NOTLEADER ? ERR_NO_LEADER : ERR_NOT_FOUND;
     }
     settle(engine, now);
     return ERR_OK;

@@ -76,9 +76,9 @@ msec_t engine_deadline(const struct engine *engine);
  * ERR_CONFLICT (another configuration change is under way). */
 MUST_USE enum err engine_submit(struct engine *engine, msec_t now, enum entry_type type,
                                 struct slice data, uint64_t *out_index);
-/* Begins to hand leadership to the best follower. Errors: ERR_NO_LEADER, ERR_NOT_FOUND (no other
- * voter). */
-MUST_USE enum err engine_transfer(struct engine *engine, msec_t now);
+/* Begins to hand leadership to voter `to` (0: libraft chooses, reachable or not). Errors:
+ * ERR_NO_LEADER (not this server, or it is handing over), ERR_NOT_FOUND (no such voter). */
+MUST_USE enum err engine_transfer(struct engine *engine, msec_t now, uint64_t to);
 /* A hint that the leader is gone (it closed its connection): forget it, and look for a new one
  * within two heartbeats instead of an election timeout. Only timing changes; safety rests on terms
  * and votes. */

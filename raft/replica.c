@@ -272,13 +272,30 @@ void replica_cancel_read(struct replica *replica, struct read_request *request) 
 
 /* ---- closing ---- */
 
+/* The reachable voter that has most of the log; 0: none. */
+static uint64_t find_heir(const struct replica *replica) {
+    const struct configuration *configuration = engine_configuration(replica->engine);
+    uint64_t heir = 0;
+    for (unsigned i = 0; i < configuration->count; i++) {
+        const struct configured_member *member = &configuration->members[i];
+        uint64_t id = member->member.id;
+        if (member->role == MEMBER_VOTER && peers_room(replica->peers, id) > 0 &&
+            (heir == 0 ||
+             engine_match_index(replica->engine, id) > engine_match_index(replica->engine, heir))) {
+            heir = id;
+        }
+    }
+    return heir;
+}
+
 void replica_close(struct replica *replica, void (*closed)(void *owner), void *owner) {
     CHECK(replica->phase == PHASE_OPEN);
     msec_t now = replica_now(replica);
     replica->closed = closed;
     replica->closed_owner = owner;
     replica->phase = PHASE_STOPPING;
-    if (replica_is_ready(replica) && engine_transfer(replica->engine, now) == ERR_OK) {
+    uint64_t heir = replica_is_ready(replica) ? find_heir(replica) : 0;
+    if (heir != 0 && engine_transfer(replica->engine, now, heir) == ERR_OK) {
         replica->phase = PHASE_HANDING_OVER;
         replica->handover_until = now + replica->options.election_ms;
     }
