@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_HOST      2u         /* .0 is the VXLAN device's, .1 flannel's gateway */
-#define HOST_COUNT_MAX  UINT32_MAX /* of a wide IPv6 subnet only so many are used */
-#define HOST_NAME_START "weft"
-
-static_assert(sizeof HOST_NAME_START - 1 + 11 == LIMIT_IFNAME_SIZE_MAX, "11 hex digits fit");
+#define FIRST_HOST     2u         /* .0 is the VXLAN device's, .1 flannel's gateway */
+#define HOST_COUNT_MAX UINT32_MAX /* of a wide IPv6 subnet only so many are used */
 
 /* What pods see as their gateway, and the one MAC behind it: every host end has the same, so that
  * the pod's neighbour entry never changes. Link-local, so no pod or peer can collide with it. */
@@ -198,14 +195,6 @@ static struct ipam_record *record_new(struct ipam *ipam, const struct attachment
     return record;
 }
 
-/* The host end's name: the same for the same attachment, so that a retry finds what it left. */
-static void name_host_end(const struct attachment *attachment,
-                          char out[LIMIT_IFNAME_SIZE_MAX + 1]) {
-    uint64_t hash = attachment_hash(attachment->container_id, attachment->ifname);
-    snprintf(out, LIMIT_IFNAME_SIZE_MAX + 1, HOST_NAME_START "%011llx",
-             (unsigned long long)(hash >> 20));
-}
-
 static struct mac_address random_mac(struct rand *rand) {
     struct mac_address mac;
     uint64_t bits = rand_u64(rand);
@@ -275,7 +264,7 @@ static enum err reserve_new(struct ipam *ipam, const struct attachment *request,
     }
     struct attachment attachment = *request;
     char host_ifname[LIMIT_IFNAME_SIZE_MAX + 1];
-    name_host_end(request, host_ifname);
+    attachment_host_ifname(request->container_id, request->ifname, host_ifname);
     fill_link(ipam, host_ifname, &attachment);
     enum err err = fill_addresses(ipam, &attachment, problem);
     if (err != ERR_OK) {

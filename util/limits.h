@@ -101,9 +101,10 @@
 #define LIMIT_CNI_STDIN_SIZE_MAX (1024u * 1024u)
 #define LIMIT_NODES_MAX          8192u
 
-#define LIMIT_NETNS_PATH_SIZE_MAX 1024u
-#define LIMIT_DURABLE_SIZE_MAX    (64u * 1024u * 1024u)
-#define LIMIT_ATTACHMENTS_MAX     4096u /* pods of a node */
+#define LIMIT_CNI_AGENT_TIMEOUT_MS 10000u /* one call of the plugin to the agent */
+#define LIMIT_NETNS_PATH_SIZE_MAX  1024u
+#define LIMIT_DURABLE_SIZE_MAX     (64u * 1024u * 1024u)
+#define LIMIT_ATTACHMENTS_MAX      4096u /* pods of a node */
 #define LIMIT_ADDRESS_REST_DEFAULT_S                                                               \
     60u /* before a freed pod address is used again; the cool-down of NETWORK.md 9, pain 12 */
 

@@ -1,8 +1,11 @@
 #include "wire/attachment.h"
 
-#include "util/limits.h"
-
+#include <stdio.h>
 #include <string.h>
+
+#define HOST_NAME_START "weft"
+
+static_assert(sizeof HOST_NAME_START - 1 + 11 == LIMIT_IFNAME_SIZE_MAX, "11 hex digits fit");
 
 bool attachment_is_container_id(const char *text) {
     return strchr("_.-", text[0]) == NULL && field_format_token.is_valid(text);
@@ -23,6 +26,12 @@ uint64_t attachment_hash(const char *container_id, const char *ifname) {
         }
     }
     return hash;
+}
+
+void attachment_host_ifname(const char *container_id, const char *ifname,
+                            char out[LIMIT_IFNAME_SIZE_MAX + 1]) {
+    snprintf(out, LIMIT_IFNAME_SIZE_MAX + 1, HOST_NAME_START "%011llx",
+             (unsigned long long)(attachment_hash(container_id, ifname) >> 20));
 }
 
 static const struct field_format format_container_id = {

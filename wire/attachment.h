@@ -6,6 +6,7 @@
 #ifndef WEFT_WIRE_ATTACHMENT_H
 #define WEFT_WIRE_ATTACHMENT_H
 
+#include "util/limits.h"
 #include "wire/field.h"
 #include "wire/kind_endpoint.h"
 
@@ -46,5 +47,10 @@ bool attachment_is_ifname(const char *text);
 /* A number for the key (container_id, ifname): the same whoever computes it, spread well enough to
  * name things by. FNV-1a, 64 bits. */
 uint64_t attachment_hash(const char *container_id, const char *ifname);
+
+/* The name of the host's end: the same for the same attachment, so that a retry and a DEL find it
+ * without asking anybody. Shape: LIMIT_IFNAME_SIZE_MAX bytes and a NUL. */
+void attachment_host_ifname(const char *container_id, const char *ifname,
+                            char out[LIMIT_IFNAME_SIZE_MAX + 1]);
 
 #endif
