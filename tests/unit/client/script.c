@@ -33,9 +33,9 @@ static bool is_whole(struct buf *request) {
 
 /* Reads one request; false when the client closed or the script is to stop. */
 static bool read_request(struct script *script, int connection) {
-    buf_clear(&script->last);
-    while (!is_whole(&script->last)) {
-        uint8_t *memory = buf_reserve(&script->last, 65536);
+    buf_clear(&script->incoming);
+    while (!is_whole(&script->incoming)) {
+        uint8_t *memory = buf_reserve(&script->incoming, 65536);
         if (!wait_for(script, connection)) {
             return false;
         }
@@ -43,8 +43,10 @@ static bool read_request(struct script *script, int connection) {
         if (size <= 0) {
             return false;
         }
-        script->last.size += (size_t)size;
+        script->incoming.size += (size_t)size;
     }
+    buf_clear(&script->last);
+    buf_append(&script->last, script->incoming.data, script->incoming.size);
     const char *line = buf_text(&script->last);
     buf_append(&script->requests, line, strcspn(line, "\r"));
     buf_append_char(&script->requests, '\n');
@@ -124,6 +126,7 @@ void script_stop(struct script *script) {
 void script_free(struct script *script) {
     buf_deinit(&script->requests);
     buf_deinit(&script->last);
+    buf_deinit(&script->incoming);
 }
 
 static void add_port(struct server_list *servers, uint16_t port) {

@@ -28,6 +28,7 @@ struct script {
     pthread_t thread;
     struct buf requests; /* the request lines, one a line; read it after script_stop */
     struct buf last;     /* the whole last request */
+    struct buf incoming; /* the one that is being read */
     unsigned request_count;
 };
 
