@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,14 +228,20 @@ void json_put_raw(struct json_writer *writer, struct slice json_text) {
     buf_append(writer->out, json_text.data, json_text.size);
 }
 
-/* Fractions and large numbers: 17 digits bring back the same double. */
+/* Fractions and large numbers: the fewest digits that bring back the same double (17 always do). */
 static void put_double(struct json_writer *writer, double value) {
     if (value == floor(value) && fabs(value) <= (double)LIMIT_REVISION_MAX) {
         json_put_signed(writer, (int64_t)value);
-    } else {
-        before_value(writer);
-        buf_appendf(writer->out, "%.17g", value);
+        return;
     }
+    char text[32];
+    int digits = 15;
+    do {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        digits++;
+    } while (digits <= 17 && strtod(text, NULL) != value);
+    before_value(writer);
+    buf_append_text(writer->out, text);
 }
 
 static void put_leaf(struct json_writer *writer, const cJSON *node) {
