@@ -88,9 +88,9 @@ struct http_target {
     struct http_query query[32];
     unsigned query_count;
 };
-/* A plus sign stays one; empty parameters are skipped; a name may come several times. Errors:
- * ERR_BAD_REQUEST (bad escape, NUL, %2F in the path, invalid UTF-8, a fragment, no leading slash,
- * too many parameters); the problem is filled. */
+/* A plus sign stays one, %2F becomes a slash; empty parameters are skipped; a name may come several
+ * times. Errors: ERR_BAD_REQUEST (bad escape, NUL, invalid UTF-8, a fragment, no leading slash, too
+ * many parameters); the problem is filled. */
 MUST_USE enum err http_parse_target(const char *target, struct arena *arena,
                                     struct http_target *out_target, struct problem *problem);
 const char *http_find_query(const struct http_target *target,

@@ -2,7 +2,7 @@
  *
  * A plus sign is a plus sign, in the path and in the query: a key may contain one, and the form
  * encoding that reads it as a space is HTML's, not the URI's. Dot segments are names like others.
- * What decodes to '/' inside a path is refused: it could not be told from a separator. */
+ * An escaped slash is a slash: clients that escape a whole key reach the same key. */
 #include "wire/http.h"
 
 #include "wire/json_fence.h"
@@ -19,8 +19,7 @@ static int hex_digit(uint8_t digit) {
 }
 
 /* Decodes into the arena; NULL with the problem filled when it cannot. */
-static const char *decode(struct slice raw, bool is_path, struct arena *arena,
-                          struct problem *problem) {
+static const char *decode(struct slice raw, struct arena *arena, struct problem *problem) {
     char *text = arena_alloc(arena, raw.size + 1);
     size_t size = 0;
     for (size_t i = 0; i < raw.size; i++) {
@@ -35,9 +34,9 @@ static const char *decode(struct slice raw, bool is_path, struct arena *arena,
             }
             byte = (uint8_t)(high << 4 | low);
             i += 2;
-            if (byte == 0 || (byte == '/' && is_path)) {
-                (void)problem_set(problem, ERR_BAD_REQUEST, "the target may not encode %s",
-                                  byte == 0 ? "a NUL (%00)" : "a slash (%2F) in its path");
+            if (byte == 0) {
+                (void)problem_set(problem, ERR_BAD_REQUEST,
+                                  "the target may not encode a NUL (%%00)");
                 return NULL;
             }
         }
@@ -76,8 +75,8 @@ static enum err add_query(struct slice pair, struct arena *arena, struct http_ta
     }
     struct slice name = take_until(&pair, '=');
     struct http_query *query = &target->query[target->query_count];
-    query->name = decode(name, false, arena, problem);
-    query->value = query->name != NULL ? decode(pair, false, arena, problem) : NULL;
+    query->name = decode(name, arena, problem);
+    query->value = query->name != NULL ? decode(pair, arena, problem) : NULL;
     if (query->value == NULL) {
         return ERR_BAD_REQUEST;
     }
@@ -94,7 +93,7 @@ enum err http_parse_target(const char *target, struct arena *arena, struct http_
     }
     out_target->query_count = 0;
     out_target->raw_path = take_until(&rest, '?');
-    out_target->path = decode(out_target->raw_path, true, arena, problem);
+    out_target->path = decode(out_target->raw_path, arena, problem);
     if (out_target->path == NULL) {
         return ERR_BAD_REQUEST;
     }
