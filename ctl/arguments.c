@@ -6,30 +6,32 @@
 /* A row an option of a command. */
 struct row {
     enum argument_option bit;
-    const char *name;
     char letter;    /* 0: none */
-    size_t offset;  /* of the text in struct arguments; 0: takes no value */
     bool is_number; /* a whole number; `word`, if any, is allowed too */
+    const char *name;
+    size_t offset; /* of the text in struct arguments; 0: takes no value */
     const char *word;
     const char *argument;
     const char *help;
 };
 
+#define TEXT_OF(member) offsetof(struct arguments, member)
+
 static const struct row rows[] = {
-    {ARGUMENT_FILE, "file", 'f', offsetof(struct arguments, file), false, NULL, "FILE",
+    {ARGUMENT_FILE, 'f', false, "file", TEXT_OF(file), NULL, "FILE",
      "put: read the body from a file, - for standard input"},
-    {ARGUMENT_CONTENT_TYPE, "content-type", 0, offsetof(struct arguments, content_type), false,
-     NULL, "TYPE", "put kv/...: what the value is"},
-    {ARGUMENT_IF_MATCH, "if-match", 0, offsetof(struct arguments, if_match), true, NULL, "REVISION",
+    {ARGUMENT_CONTENT_TYPE, 0, false, "content-type", TEXT_OF(content_type), NULL, "TYPE",
+     "put kv/...: what the value is"},
+    {ARGUMENT_IF_MATCH, 0, true, "if-match", TEXT_OF(if_match), NULL, "REVISION",
      "put, delete: only if the object is at this revision"},
-    {ARGUMENT_IF_NONE_MATCH, "if-none-match", 0, 0, false, NULL, NULL,
+    {ARGUMENT_IF_NONE_MATCH, 0, false, "if-none-match", 0, NULL, NULL,
      "put: only if there is no such object yet"},
-    {ARGUMENT_FORCE, "force", 0, 0, false, NULL, NULL, "delete: even if others depend on it"},
-    {ARGUMENT_SELECTOR, "selector", 'l', offsetof(struct arguments, selector), false, NULL,
-     "K=V,K2!=V2", "list, watch: only objects with these labels"},
-    {ARGUMENT_LIMIT, "limit", 0, offsetof(struct arguments, limit), true, "all", "NUMBER|all",
+    {ARGUMENT_FORCE, 0, false, "force", 0, NULL, NULL, "delete: even if others depend on it"},
+    {ARGUMENT_SELECTOR, 'l', false, "selector", TEXT_OF(selector), NULL, "K=V,K2!=V2",
+     "list, watch: only objects with these labels"},
+    {ARGUMENT_LIMIT, 0, true, "limit", TEXT_OF(limit), "all", "NUMBER|all",
      "list: at most so many (all)"},
-    {ARGUMENT_FROM, "from", 0, offsetof(struct arguments, from), true, NULL, "REVISION",
+    {ARGUMENT_FROM, 0, true, "from", TEXT_OF(from), NULL, "REVISION",
      "watch: what changed after this revision"},
 };
 

@@ -1,5 +1,7 @@
 #include "ctl/commands.h"
 
+#include "util/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -62,7 +64,7 @@ enum exit_code report_problem(const struct problem *problem, bool was_answered) 
 enum exit_code print_bytes(struct slice bytes) {
     bool is_written = bytes.size == 0 || fwrite(bytes.data, bytes.size, 1, stdout) == 1;
     if (!is_written || fflush(stdout) != 0) {
-        fprintf(stderr, "weft: cannot write to standard output: %s\n", strerror(errno));
+        fprintf(stderr, "weft: cannot write to standard output: %s\n", log_errno_text(errno));
         return EXIT_CODE_USAGE;
     }
     return EXIT_CODE_OK;
@@ -92,7 +94,7 @@ bool read_file(const char *path, size_t size_max, struct buf *out) {
     bool is_whole = file >= 0 && read_all(file, size_max, out);
     if (!is_whole) {
         fprintf(stderr, "weft: cannot read %s: %s\n", is_stdin ? "standard input" : path,
-                strerror(errno));
+                log_errno_text(errno));
     }
     if (file >= 0 && !is_stdin) {
         close(file); /* only read from */
