@@ -6,6 +6,7 @@
  * libraft. The messages of an update live until the next step. */
 #include "raft/engine.h"
 
+#include "raft/outbox.h"
 #include "raft/sanity.h"
 #include "util/limits.h"
 #include "util/log.h"
@@ -150,66 +151,6 @@ static void append_entries(struct engine *engine, const struct raft_update *upda
     raft_free(update->entries.batch[0].batch);
 }
 
-/* Sends the first entries of what libraft asked for, as many as one message may carry. Returns how
- * many; moves the message's position behind them. */
-static unsigned send_some(struct engine *engine, struct raft_message *message, unsigned left,
-                          size_t *out_size) {
-    struct raft_append_entries *args = &message->append_entries;
-    unsigned most = MIN_OF(left, LIMIT_RAFT_FRAME_ENTRIES_MAX);
-    struct raft_entry *entries = arena_alloc(&engine->arena, most * sizeof *entries);
-    size_t size = 0;
-    unsigned count = 0;
-    while (count < most && (count == 0 || size < LIMIT_RAFT_MESSAGE_SIZE_MAX)) {
-        struct log_entry entry;
-        engine->hooks.get_entry(engine->hooks.owner, args->prev_log_index + 1 + count,
-                                &engine->arena, &entry);
-        entries[count].term = entry.term;
-        entries[count].type = (enum raft_entry_type)entry.type;
-        entries[count].buf.base = (void *)(uintptr_t)entry.data.data;
-        entries[count].buf.len = entry.data.size;
-        size += entry.data.size;
-        count++;
-    }
-    args->entries = entries;
-    args->n_entries = count;
-    engine->hooks.send(engine->hooks.owner, message->server_id, message);
-    args->prev_log_index += count;
-    args->prev_log_term = entries[count - 1].term;
-    *out_size = size;
-    return count;
-}
-
-/* libraft counts entries, we bound bytes: one request may become several messages, and what does
- * not fit the peer's queue is dropped, as a network would; libraft asks again. */
-static void send_append_entries(struct engine *engine, const struct raft_message *asked) {
-    size_t room = engine->hooks.room(engine->hooks.owner, asked->server_id);
-    struct raft_message message = *asked;
-    unsigned left = asked->append_entries.n_entries;
-    if (left == 0 && room > 0) {
-        message.append_entries.entries = NULL;
-        engine->hooks.send(engine->hooks.owner, message.server_id, &message);
-    }
-    while (left > 0 && room > 0) {
-        size_t size;
-        left -= send_some(engine, &message, left, &size);
-        room -= MIN_OF(room, size);
-        arena_reset(&engine->arena);
-    }
-}
-
-static void send_messages(struct engine *engine, const struct raft_update *update) {
-    for (unsigned i = 0; i < update->messages.n; i++) {
-        const struct raft_message *message = &update->messages.batch[i];
-        if (message->type == RAFT_APPEND_ENTRIES) {
-            send_append_entries(engine, message);
-        } else if (message->type == RAFT_INSTALL_SNAPSHOT) {
-            LOG_WARN("member needs entries that are gone", LOG_U64("member", message->server_id));
-        } else {
-            engine->hooks.send(engine->hooks.owner, message->server_id, message);
-        }
-    }
-}
-
 static void repair_uncommitted(struct engine *engine);
 
 /* One step of libraft. Returns its code, which is 0 or one that a caller may answer. */
@@ -238,7 +179,7 @@ static int step(struct engine *engine, struct raft_event *event, msec_t now) {
     }
     repair_uncommitted(engine);
     if (update.flags & (RAFT_UPDATE_MESSAGES)) {
-        send_messages(engine, &update);
+        outbox_send(&engine->hooks, &engine->arena, update.messages.batch, update.messages.n);
     }
     return 0;
 }

@@ -170,9 +170,9 @@ void propose_applied(struct propose *propose, struct propose_batch *batch) {
 }
 
 void propose_lost(struct propose *propose) {
-    while (!list_is_empty(&propose->batches)) {
-        finish_batch(propose, CONTAINER_OF(propose->batches.next, struct propose_batch, link),
-                     ERR_COMMIT_TIMEOUT);
+    struct list *node;
+    while ((node = list_take_first(&propose->batches)) != NULL) {
+        finish_batch(propose, CONTAINER_OF(node, struct propose_batch, link), ERR_COMMIT_TIMEOUT);
     }
     while (!list_is_empty(&propose->queued)) {
         struct proposal *proposal = CONTAINER_OF(propose->queued.next, struct proposal, link);

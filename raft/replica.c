@@ -1,7 +1,8 @@
 /* A replica's life: opening, requests, closing. See replica.h; what happens in between is in
  * raft/turn.c. */
-#include "raft/replica_parts.h"
+#include "raft/replica.h"
 
+#include "raft/replica_parts.h"
 #include "util/limits.h"
 #include "util/log.h"
 
