@@ -1,6 +1,6 @@
 /* status: what each given server says of the cluster. GET /v1/cluster is answered from local state,
- * so this works without a quorum too; the view shown is that of the highest term and commit index.
- */
+ * so this works without a quorum too; the view shown is that of the highest term, the leader's
+ * before the others'. */
 #include "ctl/commands.h"
 #include "ctl/table.h"
 
@@ -43,19 +43,29 @@ static void ask(const struct session *session, struct view *view) {
     client_close(client);
 }
 
-static bool is_newer(const struct json *a, const struct json *b) {
-    uint64_t term_a = json_find_number(a, "term", 0);
-    uint64_t term_b = json_find_number(b, "term", 0);
-    return term_a != term_b
-               ? term_a > term_b
-               : json_find_number(a, "commit_index", 0) > json_find_number(b, "commit_index", 0);
+static bool is_leader(const struct json *cluster) {
+    const char *leader = json_find_text(cluster, "leader", "");
+    return leader[0] != 0 && strcmp(leader, json_find_text(cluster, "name", "")) == 0;
 }
 
-static const struct view *newest(const struct views *views) {
+/* Only the leader knows how far the others are. */
+static bool is_better(const struct json *a, const struct json *b) {
+    uint64_t term_a = json_find_number(a, "term", 0);
+    uint64_t term_b = json_find_number(b, "term", 0);
+    if (term_a != term_b) {
+        return term_a > term_b;
+    }
+    if (is_leader(a) != is_leader(b)) {
+        return is_leader(a);
+    }
+    return json_find_number(a, "commit_index", 0) > json_find_number(b, "commit_index", 0);
+}
+
+static const struct view *best_view(const struct views *views) {
     const struct view *best = NULL;
     for (unsigned i = 0; i < views->count; i++) {
         const struct view *view = &views->items[i];
-        if (view->cluster != NULL && (best == NULL || is_newer(view->cluster, best->cluster))) {
+        if (view->cluster != NULL && (best == NULL || is_better(view->cluster, best->cluster))) {
             best = view;
         }
     }
@@ -109,7 +119,7 @@ static void write_json(const struct json *cluster, struct buf *out) {
 }
 
 static enum exit_code report(const struct session *session, const struct views *views) {
-    const struct view *best = newest(views);
+    const struct view *best = best_view(views);
     struct buf out;
     struct buf silent;
     buf_init(&out);

@@ -127,17 +127,16 @@
 #define LIMIT_PATH_SIZE_MAX        4000u /* with room for a suffix below PATH_MAX */
 
 /* The client's side of the API. */
-#define LIMIT_SERVERS_MAX            16u /* in one --server list */
-#define LIMIT_CLIENT_HEADERS_MAX     8u  /* that a caller adds to a request */
-#define LIMIT_CLIENT_ANSWER_SIZE_MAX (64u * 1024u * 1024u)
-#define LIMIT_CLIENT_LINE_SIZE_MAX                                                                 \
-    (2u * 1024u * 1024u)                   /* one line of a watch, one item of a list */
+#define LIMIT_SERVERS_MAX             16u /* in one --server list */
+#define LIMIT_CLIENT_HEADERS_MAX      8u  /* that a caller adds to a request */
+#define LIMIT_CLIENT_ANSWER_SIZE_MAX  (64u * 1024u * 1024u)
+#define LIMIT_CLIENT_LINE_SIZE_MAX    (2u * 1024u * 1024u) /* of a watch; an item of a list */
 #define LIMIT_CLIENT_REASONS_SIZE     320u /* why each server failed, in a message */
 #define LIMIT_CLIENT_PAUSE_MIN_MS     50u  /* between two tries; doubles */
 #define LIMIT_CLIENT_PAUSE_MAX_MS     1000u
-#define LIMIT_CLIENT_TRY_MIN_MS       500u /* the least that one server of several is given */
-#define LIMIT_CALL_CONNECTIONS_MAX    256u /* an address */
-#define LIMIT_CALL_QUEUE_MAX          16384u
+#define LIMIT_CLIENT_TRY_MIN_MS       500u   /* the least that one server of several is given */
+#define LIMIT_CALL_CONNECTIONS_MAX    256u   /* an address */
+#define LIMIT_CALL_QUEUE_MAX          4096u  /* calls that wait for one of them */
 #define LIMIT_CALL_CONNECTION_IDLE_MS 30000u /* kept; below the servers' idle timeout */
 #define LIMIT_FOLLOW_SILENCE_MS       25000u
 #define LIMIT_FOLLOW_PAUSE_MIN_MS     100u
@@ -153,6 +152,8 @@ static_assert(LIMIT_PROPOSE_ENTRY_SIZE_MAX < LIMIT_RAFT_SEGMENT_SIZE, "an entry 
 static_assert(LIMIT_RAFT_MESSAGE_SIZE_MAX + LIMIT_PROPOSE_ENTRY_SIZE_MAX <
                   LIMIT_RAFT_FRAME_SIZE_MAX,
               "a message that stops after its bound still fits a frame");
+static_assert(LIMIT_CALL_QUEUE_MAX >= LIMIT_HTTP_CONNECTIONS_MAX,
+              "what all clients of a server ask at once can be forwarded");
 static_assert(LIMIT_CALL_CONNECTION_IDLE_MS < LIMIT_HTTP_IDLE_TIMEOUT_MS,
               "we let a kept connection go before the server does");
 static_assert(LIMIT_FOLLOW_SILENCE_MS > 2 * LIMIT_WATCH_BOOKMARK_MS, "two bookmarks may be late");

@@ -424,6 +424,43 @@ static void calls_beyond_the_connections_wait_their_turn(void **state) {
     free(crowd);
 }
 
+/* Calls that are queued, and one more. */
+
+#define QUEUED_CALLS (LIMIT_CALL_CONNECTIONS_MAX + LIMIT_CALL_QUEUE_MAX)
+
+struct outcomes {
+    unsigned overloaded_count;
+};
+
+static void count_outcome(struct call *call, void *owner, enum err err) {
+    struct outcomes *outcomes = owner;
+    assert_int_equal(call->problem.outcome, WRITE_OUTCOME_NOT_APPLIED);
+    outcomes->overloaded_count += err == ERR_OVERLOADED ? 1 : 0;
+}
+
+static void the_queue_ends_at_its_bound(void **state) {
+    struct call *calls = must_alloc_zeroed(QUEUED_CALLS + 1, sizeof *calls);
+    struct outcomes outcomes = {0};
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    script_add_dead_server(&bench.servers); /* nothing is tried before the loop runs */
+    bench.request.method = METHOD_PUT;
+    for (unsigned i = 0; i < QUEUED_CALLS; i++) {
+        call_start(&calls[i], bench.pool, &bench.servers, &bench.request, count_outcome, &outcomes);
+        assert_int_equal(calls[i].state, CALL_STATE_WAITING);
+    }
+    struct call *one_more = &calls[QUEUED_CALLS];
+    call_start(one_more, bench.pool, &bench.servers, &bench.request, count_outcome, &outcomes);
+    assert_int_equal(one_more->state, CALL_STATE_ENDING);
+    while (outcomes.overloaded_count == 0) {
+        assert_int_not_equal(uv_run(&bench.loop, UV_RUN_ONCE), 0);
+    }
+    assert_int_equal(outcomes.overloaded_count, 1);
+    bench_close(&bench);
+    free(calls);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_comes_from_the_loop),
@@ -440,6 +477,7 @@ int main(void) {
         cmocka_unit_test(a_silent_stream_is_left),
         cmocka_unit_test(a_refused_stream_tells_its_problem),
         cmocka_unit_test(calls_beyond_the_connections_wait_their_turn),
+        cmocka_unit_test(the_queue_ends_at_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
