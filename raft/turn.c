@@ -254,8 +254,11 @@ static void apply_entries(struct replica *replica) {
     replica->has_applied = true;
 }
 
-/* The leader's own work, once its barrier is applied. */
+/* The leader's own work; most of it once its barrier is applied. */
 static void lead(struct replica *replica, msec_t now) {
+    if (replica_is_leader(replica)) {
+        replica->heard_ms = now; /* of ourselves: when we step down, we grow stale from then on */
+    }
     if (!replica_is_ready(replica) || engine_is_transferring(replica->engine)) {
         return;
     }
