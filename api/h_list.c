@@ -23,6 +23,7 @@ struct listing {
     size_t size_max; /* of `out`; one item more than that may come */
     bool has_more;
     struct buf last_key;
+    struct buf after_key; /* streams: what `after` points to */
     struct buf out;
     struct json_writer writer;
 };
@@ -115,12 +116,14 @@ static bool add_item(void *owner, const struct object *object) {
 static void listing_init(struct listing *listing, size_t size_max) {
     listing->size_max = size_max;
     buf_init(&listing->last_key);
+    buf_init(&listing->after_key);
     buf_init(&listing->out);
     listing->writer = json_writer_to(&listing->out);
 }
 
 static void listing_deinit(struct listing *listing) {
     buf_deinit(&listing->last_key);
+    buf_deinit(&listing->after_key);
     buf_deinit(&listing->out);
 }
 
@@ -173,10 +176,9 @@ static void reply_page(struct request *request, struct listing *listing) {
     store_list(&read, listing->prefix, listing->after, add_item, listing);
     store_read_end(&read);
     close_body(listing);
-    struct buf body = listing->out; /* the listing is in the request's arena */
-    buf_deinit(&listing->last_key);
-    request_reply(request, 200, JSON_TYPE, 0, buf_slice(&body));
-    buf_deinit(&body);
+    struct listing rest = *listing; /* it is in the arena, which goes with the reply */
+    request_reply(request, 200, JSON_TYPE, 0, buf_slice(&rest.out));
+    listing_deinit(&rest);
 }
 
 /* --- Streaming. --- */
@@ -228,8 +230,10 @@ static void write_chunk(struct list_stream *stream) {
         exchange_send(request->exchange, buf_slice(&listing->out));
         buf_clear(&listing->out);
         /* last_key is written over by the walk that reads `after`. */
-        listing->after =
-            arena_strndup(request->arena, listing->last_key.data, listing->last_key.size);
+        struct buf freed = listing->after_key;
+        listing->after_key = listing->last_key;
+        listing->last_key = freed;
+        listing->after = buf_text(&listing->after_key);
         return;
     }
     close_body(listing);

@@ -97,6 +97,44 @@ void handle_object_get(struct request *request) {
     }
 }
 
+/* What every object carries beside its kind's fields. A body may bring them along, so that what was
+ * read can be edited and sent back; the store alone sets them. */
+static bool is_envelope(const char *name) {
+    static const char *const names[] = {"key", "revision", "created_revision", "version", "lease"};
+    for (unsigned i = 0; i < ARRAY_COUNT(names); i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The body without its envelope. Owns: as request_json; `json` is taken over. */
+static struct json *drop_envelope(struct json *json) {
+    if (json_find(json, "revision") == NULL) {
+        return json;
+    }
+    struct buf text;
+    struct json_fault fault;
+    buf_init(&text);
+    struct json_writer writer = json_writer_to(&text);
+    json_open_object(&writer);
+    for (const struct json *member = json_first(json); member != NULL; member = json_next(member)) {
+        if (!is_envelope(json_name(member))) {
+            json_key(&writer, json_name(member));
+            json_put_value(&writer, member);
+        }
+    }
+    json_close_object(&writer);
+    struct json *bare = NULL;
+    if (json_parse(buf_slice(&text), &bare, &fault) == ERR_OK) {
+        json_free(json);
+        json = bare;
+    } /* else a number that cannot be written again: the field's check refuses it */
+    buf_deinit(&text);
+    return json;
+}
+
 void handle_object_put(struct request *request) {
     struct conditions conditions;
     if (!request_parse_key(request, request_path_key(request)) ||
@@ -107,6 +145,7 @@ void handle_object_put(struct request *request) {
     if (json == NULL) {
         return;
     }
+    json = drop_envelope(json);
     void *object;
     enum err err = kind_read(&request->key, json, request->arena, &object, &request->problem);
     json_free(json);
