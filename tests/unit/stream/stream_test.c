@@ -132,10 +132,15 @@ static int tear_down(void **state) {
     return 0;
 }
 
+/* It repeats: a turn that begins with the timer must not wait for something else afterwards. */
+static void begin_patience(unsigned ms) {
+    bench->is_over = false;
+    assert_int_equal(uv_timer_start(&bench->patience, patience_ended, ms, ms), 0);
+}
+
 /* Turns the loop until *count reaches `goal`. */
 static void run_until(const unsigned *count, unsigned goal) {
-    bench->is_over = false;
-    assert_int_equal(uv_timer_start(&bench->patience, patience_ended, PATIENCE_MS, 0), 0);
+    begin_patience(PATIENCE_MS);
     while (*count < goal && !bench->is_over) {
         (void)uv_run(&bench->loop, UV_RUN_ONCE); /* returns whether handles are left */
     }
@@ -143,8 +148,7 @@ static void run_until(const unsigned *count, unsigned goal) {
 }
 
 static void run_until_received(const struct end *end, size_t size) {
-    bench->is_over = false;
-    assert_int_equal(uv_timer_start(&bench->patience, patience_ended, PATIENCE_MS, 0), 0);
+    begin_patience(PATIENCE_MS);
     while (end->received.size < size && !bench->is_over) {
         (void)uv_run(&bench->loop, UV_RUN_ONCE);
     }
@@ -152,8 +156,7 @@ static void run_until_received(const struct end *end, size_t size) {
 }
 
 static void run_for(unsigned ms) {
-    bench->is_over = false;
-    assert_int_equal(uv_timer_start(&bench->patience, patience_ended, ms, 0), 0);
+    begin_patience(ms);
     while (!bench->is_over) {
         (void)uv_run(&bench->loop, UV_RUN_ONCE);
     }
@@ -495,6 +498,39 @@ static void close_after_writes_takes_what_the_peer_still_sends(void **state) {
     assert_int_equal(bench->server.received.size, 0);
 }
 
+/* A peer that has nothing more to say may still read what was queued for it. */
+static void close_after_writes_reaches_a_peer_that_ended_its_side(void **state) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+    struct buf big;
+    size_t received_size = 0;
+    (void)state;
+    buf_init(&big);
+    fill_pattern(&big, BIG_SIZE);
+    listen_at("127.0.0.1:0");
+    address.sin_port = htons(bench->address.port);
+    int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(peer, (struct sockaddr *)&address, sizeof address), 0);
+    run_until(&bench->accepted_count, 1);
+    stream_pause(bench->server.stream);
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    stream_write_buf(bench->server.stream, &big);
+    stream_close_after_writes(bench->server.stream);
+    run_for(50);
+    assert_int_equal(bench->server.closed_count, 0);
+    for (bool is_open = true; is_open;) {
+        static char memory[256 * 1024];
+        ssize_t size = recv(peer, memory, sizeof memory, MSG_DONTWAIT);
+        is_open = size != 0;
+        received_size += size > 0 ? (size_t)size : 0;
+        assert_int_not_equal(bench->server.reason, ERR_TIMEOUT);
+        (void)uv_run(&bench->loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(received_size, BIG_SIZE);
+    run_until(&bench->server.closed_count, 1);
+    assert_int_equal(bench->server.reason, ERR_CLOSED);
+    assert_int_equal(close(peer), 0);
+}
+
 static void a_stream_may_close_itself_while_it_receives(void **state) {
     (void)state;
     listen_at("127.0.0.1:0");
@@ -547,6 +583,7 @@ int main(void) {
         STREAM_TEST(close_after_writes_sends_all),
         STREAM_TEST(close_after_writes_while_connecting_sends_all),
         STREAM_TEST(close_after_writes_takes_what_the_peer_still_sends),
+        STREAM_TEST(close_after_writes_reaches_a_peer_that_ended_its_side),
         STREAM_TEST(a_stream_may_close_itself_while_it_receives),
         STREAM_TEST(a_connection_that_nobody_adopts_is_closed),
         STREAM_TEST(a_connection_that_is_refused_is_closed),
