@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -117,14 +116,16 @@ class Store:
             raise Failed(f"kv/{key} is '{got}', not '{value}'")
 
 
-class PingStream(threading.Thread):
-    """Pings from one pod to another, ten a second, until stopped; tells the longest silence."""
+class PingStream:
+    """Pings from one pod to another, ten a second, until stopped."""
 
     def __init__(self, source, address):
-        super().__init__(daemon=True)
         self.process = source.start(f"ping-{address}", ["ping", "-D", "-n", "-i", "0.1", "-W", "1", address])
 
-    def stop(self):
+    def stop(self, least=20):
+        """Ends once at least that many have been sent. Returns sent, received, and the longest silence
+        in seconds."""
+        wait_until("pings between pods", lambda: self.process.log_text().count("time=") >= least - 1, least)
         self.process.signal(signal.SIGINT)
         wait_until("ping ends", lambda: not self.process.is_running(), 3)
         text = self.process.log_text()
@@ -280,13 +281,17 @@ def chapter_kill(cluster, story):
     story.figure("a new pod was attached meanwhile in", f"{time.monotonic() - began:.2f} s")
     wait_until("the new pod is reached", lambda: cluster.ping(cluster.pods["pod-n3-1"]["pod"], address), 5)
     story.tell(f"pod-n2-new has {address}, and pod-n3-1 reaches it")
-    sent, received, silence = pings.stop()
-    story.figure("pings between pods meanwhile", f"{received} of {sent} answered, longest silence {silence:.2f} s")
-    if received < sent - 1:
-        raise Failed(f"{sent - received} pings between pods were lost while the leader died")
+    tell_pings(story, pings)
     cluster.start_server(leader)
     wait_until(f"{leader} is back", lambda: caught_up(cluster, leader), 10)
     story.tell(f"{leader} was started again and has caught up")
+
+
+def tell_pings(story, pings):
+    sent, received, silence = pings.stop()
+    story.figure("pings between pods meanwhile", f"{received} of {sent} answered, longest silence {silence:.2f} s")
+    if received < sent - 1:  # the last one may still be on its way
+        raise Failed(f"{sent - received} of {sent} pings between pods were lost")
 
 
 def caught_up(cluster, name):
@@ -301,12 +306,14 @@ def chapter_cut(cluster, story):
     story.chapter("A server is cut off, and comes back")
     name = cluster.store.leader()
     others = [f"http://{address}:{API_PORT}" for other, address in SERVERS.items() if other != name]
+    pings = PingStream(cluster.pods["pod-n1-1"]["pod"], cluster.pods["pod-n3-1"]["ip"])
     cluster.hosts[name].cut()
     story.tell(f"the switch drops everything from and to {name}, which leads")
     gap = cluster.store.write_until_accepted("cut", "written while one server is cut off", 20)
     story.figure("writes went on after the leader was cut off in", f"{gap:.2f} s")
     cluster.store.expect("cut", "written while one server is cut off", others)
     story.tell(f"{cluster.ping_all()} pairs of pods reach each other")
+    tell_pings(story, pings)
     cluster.hosts[name].heal()
     began = time.monotonic()
     wait_until(f"{name} has caught up", lambda: caught_up(cluster, name), 15)
@@ -377,6 +384,7 @@ def clean():
 
 def tell_with_root(story, wants_keep):
     world = World()
+    is_kept = False
     try:
         cluster = Cluster(world, story)
         for chapter in (chapter_store, chapter_nodes, chapter_pods, chapter_traffic, chapter_kill,
@@ -385,12 +393,14 @@ def tell_with_root(story, wants_keep):
         story.end()
         if wants_keep:
             keep(cluster)
-            return
-    except BaseException:
+            is_kept = True
+    except Failed:
         print_logs(world.directory)
-        world.close()
         raise
-    world.close()
+    finally:
+        if not is_kept:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing cuts the cleaning short
+            world.close()
 
 
 def print_logs(directory):
@@ -439,10 +449,11 @@ def tell_without_root(story):
         story.tell("what was written before is there")
         story.end()
         print("Run it as root to see nodes and pods too.")
-    except BaseException:
+    except Failed:
         print_logs(directory)
         raise
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for server in store.servers.values():
             server.stop()
         shutil.rmtree(directory, ignore_errors=True)
@@ -450,6 +461,7 @@ def tell_without_root(story):
 
 def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell had it ignored
     if "--clean" in arguments:
         return clean()
     story = Story()
