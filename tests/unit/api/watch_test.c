@@ -1,0 +1,318 @@
+/* The watch hub on a real store: watchers that note what they are given, and whose queue the test
+ * sets. */
+#include "api/watch.h"
+
+#include "tests/unit/store/bench.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct listener {
+    struct watcher watcher;
+    struct buf text; /* everything that was written */
+    unsigned writes;
+    size_t
+        queued; /* what the watcher says is queued; full_after writes it grows beyond the bound */
+    unsigned full_after;
+    enum err ended;
+};
+
+static void take_lines(struct watcher *watcher, struct slice lines, bool has_changes) {
+    struct listener *listener = CONTAINER_OF(watcher, struct listener, watcher);
+    buf_append(&listener->text, lines.data, lines.size);
+    listener->writes += has_changes;
+    if (listener->full_after != 0 && listener->writes == listener->full_after) {
+        listener->queued = LIMIT_WATCH_QUEUE_SIZE_MAX + 1;
+    }
+}
+
+static size_t queued_size(const struct watcher *watcher) {
+    return ((const struct listener *)(const void *)watcher)->queued;
+}
+
+static void take_end(struct watcher *watcher, const struct problem *problem) {
+    CONTAINER_OF(watcher, struct listener, watcher)->ended = problem->err;
+}
+
+static const struct watcher_handlers handlers = {
+    .write = take_lines, .queued_size = queued_size, .ended = take_end};
+
+static void listener_start(struct listener *listener, struct watch_hub *hub, const char *prefix,
+                           uint64_t revision) {
+    *listener = (struct listener){.watcher = {.handlers = &handlers, .revision = revision}};
+    listener->watcher.filter.prefixes[0] = prefix;
+    listener->watcher.filter.prefix_count = 1;
+    buf_init(&listener->text);
+    watch_start(hub, &listener->watcher);
+}
+
+static void listener_stop(struct listener *listener, struct watch_hub *hub) {
+    watch_stop(hub, &listener->watcher);
+    buf_deinit(&listener->text);
+}
+
+/* Puts and tells the hub, as the replica does after each commit. */
+static void put(struct bench *bench, struct watch_hub *hub, const char *key) {
+    assert_int_equal(bench_put_kv(bench, key, "v"), ERR_OK);
+    watch_hub_applied(hub);
+}
+
+static void turn_until_live(struct watch_hub *hub) {
+    while (watch_hub_turn(hub)) {
+    }
+}
+
+/* "1:kv/a 2:kv/b ": the revisions and keys of the changes that came. */
+static void assert_changes(struct listener *listener, const char *expected) {
+    struct buf seen;
+    buf_init(&seen);
+    char *text = must_strdup(buf_text(&listener->text));
+    char *rest = text;
+    for (char *line = strsep(&rest, "\n"); rest != NULL; line = strsep(&rest, "\n")) {
+        struct json *json;
+        struct json_fault fault;
+        assert_int_equal(json_parse(slice_of_text(line), &json, &fault), ERR_OK);
+        const char *type = json_find_text(json, "type", "");
+        if (strcmp(type, "BOOKMARK") != 0) {
+            buf_appendf(&seen, "%s%llu:%s ", strcmp(type, "DELETE") == 0 ? "-" : "",
+                        (unsigned long long)json_find_number(json, "revision", 0),
+                        json_find_text(json, "key", ""));
+        }
+        json_free(json);
+    }
+    assert_string_equal(buf_text(&seen), expected);
+    free(text);
+    buf_deinit(&seen);
+}
+
+static void a_live_watcher_hears_what_matches_once_and_in_order(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener all;
+    struct listener some;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&all, &hub, "", 0);
+    listener_start(&some, &hub, "kv/b", 0);
+    put(bench, &hub, "kv/a");
+    put(bench, &hub, "kv/b");
+    put(bench, &hub, "kv/bc");
+    assert_int_equal(bench_delete(bench, "kv/a", false), ERR_OK);
+    watch_hub_applied(&hub);
+    watch_hub_applied(&hub); /* nothing new */
+    assert_changes(&all, "1:kv/a 2:kv/b 3:kv/bc -4:kv/a ");
+    assert_changes(&some, "2:kv/b 3:kv/bc ");
+    assert_int_equal(some.watcher.revision, 4);
+    listener_stop(&all, &hub);
+    listener_stop(&some, &hub);
+    assert_int_equal(hub.count, 0);
+}
+
+static void a_start_in_the_past_catches_up_and_goes_live(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener late;
+    watch_hub_init(&hub, bench->store);
+    put(bench, &hub, "kv/a");
+    put(bench, &hub, "kv/b");
+    put(bench, &hub, "kv/c");
+    listener_start(&late, &hub, "kv/", 1);
+    assert_changes(&late, ""); /* in its turn, not at once */
+    put(bench, &hub, "kv/d");  /* while it is behind */
+    turn_until_live(&hub);
+    put(bench, &hub, "kv/e"); /* while it is live */
+    turn_until_live(&hub);
+    assert_changes(&late, "2:kv/b 3:kv/c 4:kv/d 5:kv/e ");
+    listener_stop(&late, &hub);
+}
+
+static void catching_up_is_cut_into_bounded_steps(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener late;
+    char key[32];
+    watch_hub_init(&hub, bench->store);
+    for (unsigned i = 0; i < LIMIT_WATCH_CATCH_UP_EVENTS + 1; i++) {
+        snprintf(key, sizeof key, "kv/%u", i);
+        put(bench, &hub, key);
+    }
+    listener_start(&late, &hub, "kv/1000", 0);
+    assert_true(watch_hub_turn(&hub)); /* the bound counts what is read, not what matches */
+    assert_changes(&late, "");
+    assert_int_equal(late.watcher.revision, LIMIT_WATCH_CATCH_UP_EVENTS);
+    assert_false(watch_hub_turn(&hub));
+    assert_changes(&late, "1001:kv/1000 ");
+    listener_stop(&late, &hub);
+}
+
+static void a_start_in_the_future_waits_for_it(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener early;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&early, &hub, "kv/", 2);
+    put(bench, &hub, "kv/a");
+    put(bench, &hub, "kv/b");
+    put(bench, &hub, "kv/c");
+    assert_changes(&early, "3:kv/c ");
+    listener_stop(&early, &hub);
+}
+
+static void a_revision_comes_whole_in_one_write(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    watch_hub_init(&hub, bench->store);
+    put(bench, &hub, "kv/a");
+    put(bench, &hub, "kv/b");
+    listener_start(&listener, &hub, "kv/", 2);
+    struct command_delete_prefix delete = {.prefix = "kv/", .confirm = 2};
+    assert_int_equal(bench_run(bench, COMMAND_DELETE_PREFIX, &delete), ERR_OK);
+    watch_hub_applied(&hub);
+    assert_changes(&listener, "-3:kv/a -3:kv/b ");
+    assert_int_equal(listener.writes, 1);
+    listener_stop(&listener, &hub);
+}
+
+static void a_full_queue_moves_a_watcher_behind_and_nothing_is_lost(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&listener, &hub, "kv/", 0);
+    for (unsigned i = 0; i < 3; i++) { /* one batch of three */
+        assert_int_equal(bench_put_kv(bench, i == 0 ? "kv/a" : "kv/b", "v"), ERR_OK);
+    }
+    listener.queued = LIMIT_WATCH_QUEUE_SIZE_MAX; /* full to the byte: not yet too slow */
+    watch_hub_applied(&hub);
+    assert_int_equal(listener.ended, ERR_OK);
+    assert_changes(&listener, "1:kv/a ");
+    assert_false(watch_hub_turn(&hub)); /* no room, no step */
+    listener.queued = 0;
+    turn_until_live(&hub);
+    assert_changes(&listener, "1:kv/a 2:kv/b 3:kv/b ");
+    listener_stop(&listener, &hub);
+}
+
+static void a_watcher_that_does_not_read_is_ended_and_the_others_are_not(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener slow;
+    struct listener quick;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&slow, &hub, "kv/", 0);
+    listener_start(&quick, &hub, "kv/", 0);
+    slow.full_after = 1;
+    put(bench, &hub, "kv/a");
+    put(bench, &hub, "kv/b");
+    assert_int_equal(slow.ended, ERR_OVERLOADED);
+    assert_changes(&slow, "1:kv/a ");
+    assert_int_equal(slow.watcher.revision, 1);
+    assert_changes(&quick, "1:kv/a 2:kv/b ");
+    assert_int_equal(hub.count, 1);
+    listener_stop(&quick, &hub);
+    buf_deinit(&slow.text);
+}
+
+static void previous_is_what_the_key_held_before(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener with;
+    struct listener without;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&with, &hub, "kv/", 0);
+    listener_start(&without, &hub, "kv/", 0);
+    with.watcher.filter.wants_previous = true;
+    put(bench, &hub, "kv/a");
+    assert_null(strstr(buf_text(&with.text), "previous"));
+    put(bench, &hub, "kv/a");
+    assert_non_null(strstr(buf_text(&with.text), "\"previous\":{\"key\":\"kv/a\""));
+    assert_null(strstr(buf_text(&without.text), "previous"));
+    listener_stop(&with, &hub);
+    listener_stop(&without, &hub);
+}
+
+static void an_object_that_stops_matching_is_a_delete(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&listener, &hub, "nodes/", 0);
+    listener.watcher.filter.selector =
+        (struct selector){.terms = {{"zone", "a", false}}, .count = 1};
+    assert_int_equal(bench_put(bench, "nodes/n", "{\"labels\":{\"zone\":\"b\"}}"), ERR_OK);
+    assert_int_equal(bench_put(bench, "nodes/n", "{\"labels\":{\"zone\":\"a\"}}"), ERR_OK);
+    assert_int_equal(bench_put(bench, "nodes/n", "{\"labels\":{\"zone\":\"b\"}}"), ERR_OK);
+    assert_int_equal(bench_delete(bench, "nodes/n", false), ERR_OK);
+    watch_hub_applied(&hub);
+    assert_changes(&listener, "2:nodes/n -3:nodes/n ");
+    listener_stop(&listener, &hub);
+}
+
+static void a_bookmark_says_what_has_come(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&listener, &hub, "nothing/", 0);
+    put(bench, &hub, "kv/a");
+    watch_hub_bookmark(&hub);
+    assert_string_equal(buf_text(&listener.text), "{\"type\":\"BOOKMARK\",\"revision\":1}\n");
+    listener_stop(&listener, &hub);
+}
+
+static void the_number_of_watchers_is_bounded(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct problem problem;
+    watch_hub_init(&hub, bench->store);
+    problem_init(&problem);
+    hub.count = LIMIT_WATCHERS_MAX - 1;
+    assert_int_equal(watch_check(&hub, 0, &problem), ERR_OK);
+    hub.count = LIMIT_WATCHERS_MAX;
+    assert_int_equal(watch_check(&hub, 0, &problem), ERR_OVERLOADED);
+}
+
+static void all_are_told_when_the_server_ends_them(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener live;
+    struct listener behind;
+    struct problem problem;
+    watch_hub_init(&hub, bench->store);
+    put(bench, &hub, "kv/a");
+    listener_start(&live, &hub, "kv/", 1);
+    listener_start(&behind, &hub, "kv/", 0);
+    problem_init(&problem);
+    problem_set(&problem, ERR_NO_LEADER, "shutting down");
+    watch_hub_end_all(&hub, &problem);
+    assert_int_equal(live.ended, ERR_NO_LEADER);
+    assert_int_equal(behind.ended, ERR_NO_LEADER);
+    assert_int_equal(hub.count, 0);
+    buf_deinit(&live.text);
+    buf_deinit(&behind.text);
+}
+
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_live_watcher_hears_what_matches_once_and_in_order),
+        CLAIM(a_start_in_the_past_catches_up_and_goes_live),
+        CLAIM(catching_up_is_cut_into_bounded_steps),
+        CLAIM(a_start_in_the_future_waits_for_it),
+        CLAIM(a_revision_comes_whole_in_one_write),
+        CLAIM(a_full_queue_moves_a_watcher_behind_and_nothing_is_lost),
+        CLAIM(a_watcher_that_does_not_read_is_ended_and_the_others_are_not),
+        CLAIM(previous_is_what_the_key_held_before),
+        CLAIM(an_object_that_stops_matching_is_a_delete),
+        CLAIM(a_bookmark_says_what_has_come),
+        CLAIM(the_number_of_watchers_is_bounded),
+        CLAIM(all_are_told_when_the_server_ends_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
