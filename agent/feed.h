@@ -19,7 +19,7 @@ struct feed {
     void *owner;
     struct follow *networks;
     struct follow *subnets;
-    bool knows_leases;  /* from the store or from the local copy */
+    bool knows_leases; /* from the store or from the local copy */
 };
 
 void feed_start(struct feed *feed, struct call_pool *pool, const struct server_list *servers,

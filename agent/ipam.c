@@ -17,10 +17,6 @@ static struct ipam_record *record_at(struct list *node) {
     return CONTAINER_OF(node, struct ipam_record, node);
 }
 
-static struct ipam_rest *rest_at(struct list *node) {
-    return CONTAINER_OF(node, struct ipam_rest, node);
-}
-
 void ipam_init(struct ipam *ipam, const struct clock *clock, const char *boot_id, msec_t rest_ms,
                uint64_t seed) {
     memset(ipam, 0, sizeof *ipam);
@@ -29,7 +25,6 @@ void ipam_init(struct ipam *ipam, const struct clock *clock, const char *boot_id
     snprintf(ipam->boot_id, sizeof ipam->boot_id, "%s", boot_id);
     rand_seed(&ipam->rand, seed);
     list_init(&ipam->records);
-    list_init(&ipam->rests);
 }
 
 static void record_free(struct ipam *ipam, struct ipam_record *record) {
@@ -39,19 +34,11 @@ static void record_free(struct ipam *ipam, struct ipam_record *record) {
     free(record);
 }
 
-static void rest_free(struct ipam *ipam, struct ipam_rest *rest) {
-    list_remove(&rest->node);
-    ipam->rest_count--;
-    free(rest);
-}
-
 void ipam_deinit(struct ipam *ipam) {
     LIST_FOR_EACH(&ipam->records, node) {
         record_free(ipam, record_at(node));
     }
-    LIST_FOR_EACH(&ipam->rests, node) {
-        rest_free(ipam, rest_at(node));
-    }
+    free(ipam->rests);
 }
 
 void ipam_set_pool(struct ipam *ipam, const struct ipam_pool *pool) {
@@ -81,10 +68,10 @@ struct ipam_record *ipam_find_address(const struct ipam *ipam, const struct ip_a
     return NULL;
 }
 
-static struct ipam_rest *find_rest(const struct ipam *ipam, const struct ip_address *ip) {
-    LIST_FOR_EACH(&ipam->rests, node) {
-        if (ip_address_compare(&rest_at(node)->ip, ip) == 0) {
-            return rest_at(node);
+struct ipam_rest *ipam_find_rest(const struct ipam *ipam, const struct ip_address *ip) {
+    for (unsigned i = 0; i < ipam->rest_count; i++) {
+        if (ip_address_compare(&ipam->rests[i].ip, ip) == 0) {
+            return &ipam->rests[i];
         }
     }
     return NULL;
@@ -117,14 +104,14 @@ static struct range range_of(const struct ip_prefix *subnet) {
 }
 
 static bool is_free(const struct ipam *ipam, const struct ip_address *ip) {
-    const struct ipam_rest *rest = find_rest(ipam, ip);
+    const struct ipam_rest *rest = ipam_find_rest(ipam, ip);
     return ipam_find_address(ipam, ip) == NULL && (rest == NULL || !is_resting(ipam, rest));
 }
 
 /* Seconds until the first address of the subnet has rested; 0 when none rests. */
 static unsigned next_rested_s(const struct ipam *ipam, const struct ip_prefix *subnet) {
-    LIST_FOR_EACH(&ipam->rests, node) {
-        const struct ipam_rest *rest = rest_at(node);
+    for (unsigned i = 0; i < ipam->rest_count; i++) {
+        const struct ipam_rest *rest = &ipam->rests[i];
         if (is_resting(ipam, rest) && ip_prefix_contains(subnet, &rest->ip)) {
             msec_t over_ms = rest->released_ms + ipam->rest_ms;
             return (unsigned)((over_ms - clock_boot_ms(ipam->clock)) / 1000 + 1);
@@ -241,11 +228,17 @@ bool ipam_can_give(const struct ipam *ipam) {
            fill_addresses(ipam, &unused, &problem) == ERR_OK;
 }
 
+static void remove_rest(struct ipam *ipam, unsigned index) {
+    ipam->rest_count--;
+    memmove(&ipam->rests[index], &ipam->rests[index + 1],
+            (ipam->rest_count - index) * sizeof ipam->rests[0]);
+}
+
 /* An address that is given again rests no more; its endpoint will be written over. */
 static void end_rest(struct ipam *ipam, const struct ip_address *ip) {
-    struct ipam_rest *rest = find_rest(ipam, ip);
+    const struct ipam_rest *rest = ipam_find_rest(ipam, ip);
     if (rest != NULL) {
-        rest_free(ipam, rest);
+        remove_rest(ipam, (unsigned)(rest - ipam->rests));
     }
 }
 
@@ -326,14 +319,15 @@ void ipam_rest(struct ipam *ipam, const struct ip_address *ip, msec_t released_m
         return;
     }
     end_rest(ipam, ip);
-    if (ipam->rest_count >= LIMIT_ATTACHMENTS_MAX) {
-        rest_free(ipam, rest_at(ipam->rests.next)); /* the oldest has rested longest */
+    if (ipam->rest_count == LIMIT_ATTACHMENTS_MAX) {
+        remove_rest(ipam, 0); /* it has rested longest */
     }
-    struct ipam_rest *rest = must_alloc_zeroed(1, sizeof *rest);
-    *rest =
+    if (ipam->rest_count == ipam->rest_capacity) {
+        ipam->rest_capacity = MAX_OF(2 * ipam->rest_capacity, 16u);
+        ipam->rests = must_realloc(ipam->rests, ipam->rest_capacity * sizeof ipam->rests[0]);
+    }
+    ipam->rests[ipam->rest_count++] =
         (struct ipam_rest){.ip = *ip, .released_ms = released_ms, .needs_retract = needs_retract};
-    list_append(&ipam->rests, &rest->node);
-    ipam->rest_count++;
 }
 
 void ipam_release(struct ipam *ipam, struct ipam_record *record) {
@@ -344,10 +338,11 @@ void ipam_release(struct ipam *ipam, struct ipam_record *record) {
 }
 
 void ipam_expire_rests(struct ipam *ipam) {
-    LIST_FOR_EACH(&ipam->rests, node) {
-        struct ipam_rest *rest = rest_at(node);
-        if (!rest->needs_retract && !is_resting(ipam, rest)) {
-            rest_free(ipam, rest);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < ipam->rest_count; i++) {
+        if (ipam->rests[i].needs_retract || is_resting(ipam, &ipam->rests[i])) {
+            ipam->rests[kept++] = ipam->rests[i];
         }
     }
+    ipam->rest_count = kept;
 }

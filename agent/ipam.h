@@ -35,7 +35,6 @@ struct ipam_record {
 /* A freed address. It may not be given before released_ms + rest_ms; and as long as needs_retract
  * is set, the store may still show its endpoint. */
 struct ipam_rest {
-    struct list node;
     struct ip_address ip;
     msec_t released_ms; /* boot time */
     bool needs_retract; /* publish.c clears it */
@@ -49,8 +48,9 @@ struct ipam {
     struct ipam_pool pool;
     struct list records; /* in the order of arrival */
     unsigned record_count;
-    struct list rests; /* oldest first */
+    struct ipam_rest *rests; /* oldest first */
     unsigned rest_count;
+    unsigned rest_capacity;
     struct ip_address last; /* given last; the search goes on behind it */
     struct ip_address last_v6;
 };
@@ -75,6 +75,8 @@ struct ipam_record *ipam_find(const struct ipam *ipam, const char *container_id,
                               const char *ifname);
 /* The record that holds the address; NULL when none does. */
 struct ipam_record *ipam_find_address(const struct ipam *ipam, const struct ip_address *ip);
+/* The rest of the address; NULL when it does not rest. Lifetime: until the next change. */
+struct ipam_rest *ipam_find_rest(const struct ipam *ipam, const struct ip_address *ip);
 /* Frees a record; its addresses rest from now. */
 void ipam_release(struct ipam *ipam, struct ipam_record *record);
 /* Forgets rests that are over. */

@@ -85,8 +85,8 @@ void ipam_encode(const struct ipam *ipam, struct buf *out) {
         struct ipam_record *record = CONTAINER_OF(node, struct ipam_record, node);
         encode_line(&(struct line){.attachment = &record->attachment}, out);
     }
-    LIST_FOR_EACH(&ipam->rests, node) {
-        const struct ipam_rest *rest = CONTAINER_OF(node, struct ipam_rest, node);
+    for (unsigned i = 0; i < ipam->rest_count; i++) {
+        const struct ipam_rest *rest = &ipam->rests[i];
         struct rest_line row = {.ip = rest->ip,
                                 .released_ms = rest->released_ms,
                                 .boot_id = ipam->boot_id,

@@ -274,19 +274,19 @@ static void handle_status(const struct request *request) {
 
 struct route {
     enum method method;
-    const char *collection;
     unsigned segment_count;
+    const char *collection;
     const char *last; /* the fourth segment; NULL: none */
     void (*handle)(const struct request *request);
 };
 
 static const struct route routes[] = {
-    {METHOD_POST, "attachments", 1, NULL, handle_add},
-    {METHOD_GET, "attachments", 1, NULL, handle_list},
-    {METHOD_GET, "attachments", 3, NULL, handle_get},
-    {METHOD_DELETE, "attachments", 3, NULL, handle_delete},
-    {METHOD_POST, "attachments", 4, "ready", handle_ready},
-    {METHOD_GET, "status", 1, NULL, handle_status},
+    {METHOD_POST, 1, "attachments", NULL, handle_add},
+    {METHOD_GET, 1, "attachments", NULL, handle_list},
+    {METHOD_GET, 3, "attachments", NULL, handle_get},
+    {METHOD_DELETE, 3, "attachments", NULL, handle_delete},
+    {METHOD_POST, 4, "attachments", "ready", handle_ready},
+    {METHOD_GET, 1, "status", NULL, handle_status},
 };
 
 /* Splits "/v1/a/b" behind "/v1". False for any other path and for too many segments. */
@@ -335,7 +335,8 @@ static void dispatch(const struct request *request, enum method method) {
 }
 
 static void requested(struct exchange *exchange, void *owner) {
-    struct request request = {.local = owner, .exchange = exchange};
+    struct request request = {
+        .local = owner, .exchange = exchange, .segments = {"", "", "", "", ""}};
     const struct http_message *message = exchange_message(exchange);
     struct http_target target;
     struct problem problem;

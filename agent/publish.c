@@ -76,10 +76,9 @@ static enum ensure_verdict decide(void *owner, const struct json *current, struc
  * after the other: the second one completes it. */
 static bool find_work(struct publish *publish) {
     struct ipam *ipam = publish->ipam;
-    LIST_FOR_EACH(&ipam->rests, node) {
-        const struct ipam_rest *rest = CONTAINER_OF(node, struct ipam_rest, node);
-        if (rest->needs_retract) {
-            publish->at = rest->ip;
+    for (unsigned i = 0; i < ipam->rest_count; i++) {
+        if (ipam->rests[i].needs_retract) {
+            publish->at = ipam->rests[i].ip;
             publish->is_retract = true;
             return true;
         }
@@ -97,13 +96,11 @@ static bool find_work(struct publish *publish) {
 }
 
 static void settle_retract(struct publish *publish) {
-    LIST_FOR_EACH(&publish->ipam->rests, node) {
-        struct ipam_rest *rest = CONTAINER_OF(node, struct ipam_rest, node);
-        if (ip_address_compare(&rest->ip, &publish->at) == 0) {
-            rest->needs_retract = false;
-        }
+    struct ipam_rest *rest = ipam_find_rest(publish->ipam, &publish->at);
+    if (rest != NULL) {
+        rest->needs_retract = false;
+        publish->settled(publish->owner);
     }
-    publish->settled(publish->owner);
 }
 
 /* True when the record's other address comes now. */

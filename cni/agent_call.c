@@ -17,7 +17,8 @@ void agent_call_open(struct agent_call *agent, const char *socket) {
     char url[SERVER_TEXT_SIZE];
     problem_init(&problem);
     snprintf(url, sizeof url, "unix:%s", socket);
-    CHECK(server_parse(url, &servers.items[0], &problem) == ERR_OK); /* config.c checked the path */
+    CHECK(server_url_parse(url, &servers.items[0], &problem) ==
+          ERR_OK); /* config.c checked the path */
     agent->socket = socket;
     agent->client = client_open(&servers, LIMIT_CNI_AGENT_TIMEOUT_MS);
     arena_init(&agent->arena);

@@ -159,7 +159,7 @@ static void a_rest_is_forgotten_once_over_and_retracted(void **state) {
     fake.now_ms += REST_MS;
     ipam_expire_rests(&ipam);
     assert_int_equal(ipam.rest_count, 1);
-    CONTAINER_OF(ipam.rests.next, struct ipam_rest, node)->needs_retract = false;
+    ipam.rests[0].needs_retract = false;
     ipam_expire_rests(&ipam);
     assert_int_equal(ipam.rest_count, 0);
     ipam_deinit(&ipam);
@@ -234,7 +234,7 @@ static void a_reboot_frees_all_records_and_lets_their_addresses_rest(void **stat
     assert_int_equal(dead_count, 2);
     assert_int_equal(after.record_count, 0);
     assert_int_equal(after.rest_count, 2);
-    assert_true(CONTAINER_OF(after.rests.next, struct ipam_rest, node)->needs_retract);
+    assert_true(after.rests[0].needs_retract);
     ipam_deinit(&after);
 }
 

@@ -140,20 +140,24 @@ static void unknown_args_are_refused_by_name(void **state) {
 
 static void too_many_args_are_refused(void **state) {
     (void)state;
-    char text[400] = "IgnoreUnknown=1";
+    struct buf text;
     struct arena arena;
     struct cni_args args;
     struct cni_error error;
     struct cni_environment environment = good;
+    buf_init(&text);
+    buf_append_text(&text, "IgnoreUnknown=1");
     for (unsigned i = 1; i < 32; i++) {
-        strncat(text, ";a=b", sizeof text - strlen(text) - 1);
+        buf_append_text(&text, ";a=b");
     }
-    environment.args = text;
+    environment.args = buf_text(&text);
     arena_init(&arena);
     assert_int_equal(read_env(&environment, &arena, &args, &error), ERR_OK);
     arena_deinit(&arena);
-    strncat(text, ";a=b", sizeof text - strlen(text) - 1);
+    buf_append_text(&text, ";a=b");
+    environment.args = buf_text(&text);
     refuse_env(&environment, "32");
+    buf_deinit(&text);
 }
 
 /* ---- stdin ---- */
