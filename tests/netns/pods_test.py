@@ -2,6 +2,7 @@
 and 9; RELIABILITY.md S8 to S10)."""
 
 import concurrent.futures
+import json
 import os
 import signal
 import sys
@@ -24,6 +25,15 @@ import socket, sys
 connection = socket.create_connection((sys.argv[1], 8080), timeout=5)
 sys.stdout.write(connection.recv(100).decode())
 """
+
+
+def crc32c(content):
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
 
 
 class Pods(claims.TestCase):
@@ -216,6 +226,53 @@ class Pods(claims.TestCase):
         time.sleep(2.5)  # longer than a resync
         self.assertIn("pod-again", self.one.attachments())
         self.assertEqual(self.one.call("DEL", "pod-again", pod.namespace.path).status, 0)
+
+    def test_an_agent_killed_among_attaches_gives_no_address_twice(self):
+        def attach(number):
+            name = f"pod-storm-{number}"
+            namespace = self.fleet.world.add_pod(name)
+
+            def added():
+                answer = self.one.call("ADD", name, namespace.path)
+                return answer.status == 0 and answer.json["ips"][0]["address"].split("/")[0]
+
+            return name, namespace, wait_until(f"{name} is attached", added, 30)
+
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            storm = [pool.submit(attach, number) for number in range(18)]
+            for _ in range(3):
+                time.sleep(0.15)
+                self.one.agent.kill()
+                self.one.start(wait=False)
+            pods = [future.result() for future in storm]
+        self.assertEqual(len({address for _, _, address in pods}), len(pods))
+        known = self.one.attachments()
+        self.assertEqual({name: known[name]["ip"] for name, _, _ in pods}, {name: ip for name, _, ip in pods})
+        wait_until("all host routes", lambda: {ip for _, _, ip in pods} <= set(self.one.our_routes()), 5)
+        for name, namespace, _ in pods:
+            self.assertEqual(self.one.call("DEL", name, namespace.path).status, 0)
+
+    def test_a_pod_that_went_without_del_is_freed_by_the_agent_itself(self):
+        pod = self.one.attach("pod-crashed")
+        self.one.agent.stop()
+        self.age_record("pod-crashed")
+        self.fleet.world.namespaces.remove(pod.namespace)
+        self.one.host.run(["ip", "netns", "delete", pod.namespace.netns])
+        self.one.start()
+        wait_until("its address is free", lambda: "pod-crashed" not in self.one.attachments(), 10)
+
+    def age_record(self, name):
+        """Makes a record's reservation old: the agent waits a minute before it takes a pod for dead."""
+        path = os.path.join(self.one.folder, "state", "addresses")
+        with open(path, "rb") as file:
+            content = file.read().split(b"\n", 1)[1]
+        lines = [json.loads(line) for line in content.splitlines()]
+        for line in lines:
+            if line.get("attachment", {}).get("container_id") == name:
+                line["attachment"]["reserved_ms"] = 1
+        content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        with open(path, "wb") as file:
+            file.write(b"weft-durable 1 crc32c=%08x size=%d\n" % (crc32c(content), len(content)) + content)
 
     # ---- the store goes and comes ----
 
