@@ -74,7 +74,7 @@ static void end_overloaded(struct call *call) {
 static void begin_try(struct call *call) {
     call->state = CALL_STATE_WAITING;
     set_try_alarm(call, false);
-    const struct server *server = &call->servers->items[call->retry.server];
+    const struct server_url *server = &call->servers->items[call->retry.server];
     if (pool_connect(call->pool, call, &server->address) != ERR_OK) {
         end_overloaded(call);
     }

@@ -1,6 +1,6 @@
 #include "client/client.h"
 
-#include "client/exchange.h"
+#include "client/roundtrip.h"
 #include "client/lines.h"
 #include "client/retry.h"
 
@@ -11,7 +11,7 @@
 struct client {
     struct server_list servers;
     msec_t timeout_ms;
-    struct exchange exchange;
+    struct roundtrip roundtrip;
     struct rand rand;
 };
 
@@ -42,14 +42,14 @@ struct client *client_open(const struct server_list *servers, msec_t timeout_ms)
     struct client *client = must_alloc_zeroed(1, sizeof *client);
     client->servers = *servers;
     client->timeout_ms = timeout_ms > 0 ? timeout_ms : LIMIT_CALL_TIMEOUT_DEFAULT_MS;
-    exchange_init(&client->exchange);
+    roundtrip_init(&client->roundtrip);
     rand_seed_os(&client->rand);
     return client;
 }
 
 void client_close(struct client *client) {
     if (client != NULL) {
-        exchange_deinit(&client->exchange);
+        roundtrip_deinit(&client->roundtrip);
         free(client);
     }
 }
@@ -62,28 +62,28 @@ static msec_t remaining_ms(const struct attempt *attempt) {
 /* One try at the server that the retry rules name. */
 static enum err try_server(struct attempt *attempt) {
     struct client *client = attempt->client;
-    struct exchange *exchange = &client->exchange;
+    struct roundtrip *roundtrip = &client->roundtrip;
     const struct retry *retry = &attempt->retry;
     msec_t left_ms = remaining_ms(attempt);
     msec_t now_ms = clock_boot_ms(&clock_system);
-    exchange->connect_by_ms =
+    roundtrip->connect_by_ms =
         now_ms + retry_try_ms(retry, &client->servers, attempt->request, false, left_ms);
-    exchange->answer_by_ms =
+    roundtrip->answer_by_ms =
         now_ms + retry_try_ms(retry, &client->servers, attempt->request, true, left_ms);
-    return exchange_run(exchange, &client->servers.items[retry->server], attempt->request);
+    return roundtrip_run(roundtrip, &client->servers.items[retry->server], attempt->request);
 }
 
 static enum retry_verdict judge(struct attempt *attempt, enum err err) {
     struct client *client = attempt->client;
-    const struct exchange *exchange = &client->exchange;
+    const struct roundtrip *roundtrip = &client->roundtrip;
     memset(attempt->answer, 0, sizeof *attempt->answer);
     if (err != ERR_OK) {
         struct client_request request = *attempt->request;
         request.tries_once |= attempt->stream != NULL && attempt->stream->has_begun;
-        return retry_no_answer(&attempt->retry, &client->servers, &request, exchange->was_sent, err,
-                               exchange->reason, remaining_ms(attempt), attempt->problem);
+        return retry_no_answer(&attempt->retry, &client->servers, &request, roundtrip->was_sent,
+                               err, roundtrip->reason, remaining_ms(attempt), attempt->problem);
     }
-    client_answer_read(attempt->answer, exchange_answer(exchange));
+    client_answer_read(attempt->answer, roundtrip_answer(roundtrip));
     if (attempt->stream != NULL) {
         attempt->answer->body = buf_slice(&attempt->stream->refusal);
     }
@@ -117,7 +117,7 @@ enum err client_call(struct client *client, const struct client_request *request
                      struct client_answer *out_answer, struct problem *problem) {
     struct attempt attempt = {
         .client = client, .request = request, .answer = out_answer, .problem = problem};
-    client->exchange.body = NULL;
+    client->roundtrip.body = NULL;
     return run_attempt(&attempt);
 }
 
@@ -130,15 +130,15 @@ static bool line_came(void *owner, struct slice line) {
 
 static void body_came(void *owner, struct slice bytes) {
     struct stream_state *stream = owner;
-    struct exchange *exchange = &stream->attempt->client->exchange;
-    int status = exchange_answer(exchange)->status;
+    struct roundtrip *roundtrip = &stream->attempt->client->roundtrip;
+    int status = roundtrip_answer(roundtrip)->status;
     if (status < 200 || status >= 300) {
         buf_append(&stream->refusal, bytes.data, bytes.size);
         return;
     }
     stream->has_begun = true;
     enum err err = lines_feed(&stream->lines, bytes);
-    exchange->stops = err != ERR_OK;
+    roundtrip->stops = err != ERR_OK;
     if (err == ERR_TOO_LARGE) {
         stream->broken = err;
     }
@@ -156,9 +156,9 @@ enum err client_stream(struct client *client, const struct client_request *reque
     stream.attempt = &attempt;
     buf_init(&stream.refusal);
     lines_init(&stream.lines, line_came, &stream);
-    client->exchange.body = body_came;
-    client->exchange.owner = &stream;
-    client->exchange.idle_ms = request->idle_ms;
+    client->roundtrip.body = body_came;
+    client->roundtrip.owner = &stream;
+    client->roundtrip.idle_ms = request->idle_ms;
     enum err err = run_attempt(&attempt);
     if (stream.broken != ERR_OK) {
         err = problem_set(problem, stream.broken, "a line of the answer is longer than %u bytes",

@@ -49,7 +49,7 @@ static bool take_port(const char *at, uint16_t *out_port) {
     return *at == 0 || strcmp(at, "/") == 0;
 }
 
-static enum err parse_http(const char *url, const char *rest, struct server *server,
+static enum err parse_http(const char *url, const char *rest, struct server_url *server,
                            struct problem *problem) {
     struct socket_address *address = &server->address;
     const char *at = take_host(rest, address->host, sizeof address->host);
@@ -67,7 +67,7 @@ static enum err parse_http(const char *url, const char *rest, struct server *ser
     return ERR_OK;
 }
 
-static enum err parse_unix(const char *url, const char *path, struct server *server,
+static enum err parse_unix(const char *url, const char *path, struct server_url *server,
                            struct problem *problem) {
     if (path[0] != '/') {
         return refuse(problem, url, "is no unix socket: write unix:/PATH");
@@ -80,7 +80,7 @@ static enum err parse_unix(const char *url, const char *path, struct server *ser
     return ERR_OK;
 }
 
-enum err server_parse(const char *url, struct server *out_server, struct problem *problem) {
+enum err server_url_parse(const char *url, struct server_url *out_server, struct problem *problem) {
     memset(out_server, 0, sizeof *out_server);
     if (strlen(url) >= sizeof out_server->text) {
         return refuse(problem, url, "is too long");
@@ -115,7 +115,7 @@ enum err server_list_parse(const char *urls, struct server_list *out_servers,
             return problem_set(problem, ERR_INVALID, "'%s' is one server more than %u", url,
                                LIMIT_SERVERS_MAX);
         }
-        enum err err = server_parse(url, &out_servers->items[out_servers->count], problem);
+        enum err err = server_url_parse(url, &out_servers->items[out_servers->count], problem);
         if (err != ERR_OK) {
             return err;
         }

@@ -14,22 +14,23 @@
 #define SERVER_PORT_DEFAULT 7480u
 #define SERVER_TEXT_SIZE    320u
 
-struct server {
+struct server_url {
     struct socket_address address;
     char text[SERVER_TEXT_SIZE]; /* as it was given: for messages */
     char host[SERVER_TEXT_SIZE]; /* the Host header: "10.0.0.1:7480", "[::1]:7480", "localhost" */
 };
 
 struct server_list {
-    struct server items[LIMIT_SERVERS_MAX];
+    struct server_url items[LIMIT_SERVERS_MAX];
     unsigned count;
     unsigned first; /* where the next call begins: the server that answered last */
 };
 
 /* Parses one URL. Shape: "http://HOST[:PORT][/]" (port 7480 when absent, IPv6 in brackets) or
  * "unix:/PATH". Errors: ERR_INVALID, ERR_UNSUPPORTED (https); the problem names the text. */
-MUST_USE enum err server_parse(const char *url, struct server *out_server, struct problem *problem);
-/* Parses URLs separated by commas or white space. Errors: as server_parse; ERR_INVALID for none
+MUST_USE enum err server_url_parse(const char *url, struct server_url *out_server,
+                                   struct problem *problem);
+/* Parses URLs separated by commas or white space. Errors: as server_url_parse; ERR_INVALID for none
  * and for more than LIMIT_SERVERS_MAX. */
 MUST_USE enum err server_list_parse(const char *urls, struct server_list *out_servers,
                                     struct problem *problem);

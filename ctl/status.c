@@ -9,7 +9,7 @@
 
 /* What one server said. */
 struct view {
-    const struct server *server;
+    const struct server_url *server;
     struct json *cluster; /* NULL: it did not answer, or not so */
     bool was_answered;
     struct problem problem; /* why */

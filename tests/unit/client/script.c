@@ -133,7 +133,7 @@ static void add_port(struct server_list *servers, uint16_t port) {
     char url[64];
     struct problem problem;
     snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)port);
-    CHECK(server_parse(url, &servers->items[servers->count++], &problem) == ERR_OK);
+    CHECK(server_url_parse(url, &servers->items[servers->count++], &problem) == ERR_OK);
 }
 
 void script_add_server(const struct script *script, struct server_list *servers) {

@@ -24,9 +24,9 @@ static const struct {
 static void urls_become_addresses(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
-        struct server server;
+        struct server_url server;
         struct problem problem;
-        assert_int_equal(server_parse(good[i].url, &server, &problem), ERR_OK);
+        assert_int_equal(server_url_parse(good[i].url, &server, &problem), ERR_OK);
         assert_string_equal(server.address.host, good[i].host);
         assert_string_equal(server.address.path, good[i].path);
         assert_int_equal(server.address.port, good[i].port);
@@ -59,10 +59,10 @@ static const char *const bad[] = {
 static void bad_urls_are_named(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
-        struct server server;
+        struct server_url server;
         struct problem problem;
         problem_init(&problem);
-        assert_int_equal(server_parse(bad[i], &server, &problem), ERR_INVALID);
+        assert_int_equal(server_url_parse(bad[i], &server, &problem), ERR_INVALID);
         assert_non_null(strstr(problem.detail, bad[i]));
     }
 }
@@ -80,13 +80,13 @@ static void https_is_refused_with_its_reason(void **state) {
 
 static void unix_path_ends_at_its_bound(void **state) {
     char url[128] = "unix:/";
-    struct server server;
+    struct server_url server;
     struct problem problem;
     (void)state;
     memset(url + 6, 'a', 106); /* 107 bytes with the slash: what sun_path holds */
-    assert_int_equal(server_parse(url, &server, &problem), ERR_OK);
+    assert_int_equal(server_url_parse(url, &server, &problem), ERR_OK);
     url[6 + 106] = 'a';
-    assert_int_equal(server_parse(url, &server, &problem), ERR_INVALID);
+    assert_int_equal(server_url_parse(url, &server, &problem), ERR_INVALID);
 }
 
 static void list_takes_commas_and_spaces(void **state) {

@@ -87,7 +87,8 @@ static void list_is_ordered_and_bounded_by_prefix(void **state) {
 static const char *long_key(struct bench *bench, size_t size, char last) {
     char *key = arena_alloc(&bench->arena, size + 1);
     memset(key, 'x', size);
-    memcpy(key, "kv/", 3);
+    static const char collection[] = {'k', 'v', '/'};
+    memcpy(key, collection, sizeof collection);
     key[size - 1] = last;
     return key;
 }
