@@ -1,7 +1,6 @@
 #include "agent/agent.h"
 
 #include "agent/files.h"
-#include "netlink/sysctl.h"
 #include "util/durable.h"
 #include "util/log.h"
 
@@ -200,15 +199,6 @@ static void load_cache(struct agent *agent) {
     agent->is_own_settled = agent->cache.network != NULL;
 }
 
-/* A router is what a node of this network is. */
-static void set_kernel_up(void) {
-    enum err err = sysctl_ensure("ipv4/ip_forward", "1");
-    if (err != ERR_OK) {
-        LOG_ERROR("net.ipv4.ip_forward is not 1 and cannot be set: pods reach nobody",
-                  LOG_ERR(err));
-    }
-}
-
 static void init_parts(struct agent *agent) {
     const struct agent_config *config = agent->config;
     uint64_t seed;
@@ -263,7 +253,6 @@ enum err agent_start(struct agent *agent, uv_loop_t *loop, const struct agent_co
         return err;
     }
     load_cache(agent);
-    set_kernel_up();
     (void)spool_take(&agent->spool); /* before an address is given; the first look comes anyway */
     err = local_open(&agent->local, loop, config->socket, &agent->ipam, &agent->address_save,
                      &local_hooks, agent);

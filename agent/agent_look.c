@@ -5,6 +5,7 @@
 #include "agent/backend.h"
 #include "agent/subnet_env.h"
 #include "netlink/link.h"
+#include "netlink/sysctl.h"
 #include "util/log.h"
 
 #include <errno.h>
@@ -65,6 +66,15 @@ static void want_lease(struct agent *agent, const struct backend *backend) {
     buf_deinit(&data);
 }
 
+/* A node is a router. Written only when it differs, so somebody else's reset is undone too. */
+static void ensure_forwarding(const char *setting, const struct ip_prefix *subnet) {
+    enum err err = subnet->address.family != IP_NONE ? sysctl_ensure(setting, "1") : ERR_OK;
+    if (err != ERR_OK) {
+        LOG_ERROR("the kernel does not forward and cannot be told to: pods reach nobody",
+                  LOG_TEXT("setting", setting), LOG_ERR(err));
+    }
+}
+
 /* New addresses come from the lease that is held; without one there are none to give. */
 static void set_pool(struct agent *agent) {
     struct ipam_pool pool = {.mtu = 0};
@@ -78,6 +88,8 @@ static void set_pool(struct agent *agent) {
         pool.epoch = own->epoch;
     }
     ipam_set_pool(&agent->ipam, &pool);
+    ensure_forwarding("ipv4/ip_forward", &pool.subnet);
+    ensure_forwarding("ipv6/conf/all/forwarding", &pool.subnet_v6);
 }
 
 static void write_subnet_env(struct agent *agent) {
