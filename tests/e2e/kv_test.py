@@ -149,7 +149,7 @@ class Kv(claims.TestCase):
 
     def fill(self, prefix, names):
         for name in names:
-            self.api.put(f"/v1/kv/{prefix}/{name}", name.encode())
+            self.api.put(f"/v1/kv/{prefix}/{quote(name)}", name.encode())
 
     def test_a_list_is_in_the_order_of_the_keys(self):
         self.fill("order", ["b", "a", "a/b", "a!", "ü", "B", "10", "9"])

@@ -102,11 +102,13 @@ class Leases(WithServer):
         self.assertEqual(self.acquire(network, "edge-1", prefer="10.244.7.0/24")["subnet"], "10.244.7.0/24")
         self.assertEqual(self.acquire(network, "edge-2", prefer="10.244.7.0/24")["subnet"], "10.244.1.0/24")
 
-    def test_a_prefer_that_cannot_be_is_passed_over(self):
+    def test_a_prefer_that_is_no_subnet_of_the_network_is_422(self):
         network = self.network("misfit")
-        for number, prefer in enumerate(("10.99.0.0/24", "10.244.7.0/25", "10.244.0.0/24", "2001:db8::/64")):
-            lease = self.acquire(network, f"edge-{number}", 201, prefer=prefer)
-            self.assertEqual(lease["subnet"], f"10.244.{number + 1}.0/24")
+        for prefer in ("10.99.0.0/24", "10.244.7.0/25", "2001:db8::/64"):
+            answer = self.api.post(f"/v1/subnets/{network}/acquire", {"node": "edge-1", "prefer": prefer})
+            self.assertEqual((answer.status, answer.code), (422, "invalid"), answer)
+            self.assertEqual(answer.json["errors"][0]["pointer"], "/prefer")
+        self.assertEqual(self.api.get(f"/v1/subnets/{network}").json["items"], [])
 
     def test_renewing_keeps_the_epoch_and_is_no_event(self):
         network = self.network("renew")

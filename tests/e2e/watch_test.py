@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import json
-import socket
 import threading
 
 import claims
@@ -179,21 +178,6 @@ class Watch(claims.TestCase):
         finally:
             for watch in watches:
                 watch.close()
-
-    def test_server_sent_events_carry_the_revision_as_id(self):
-        start = self.put("sse/a")
-        request = (
-            f"GET /v1/kv?watch=true&prefix=sse/&from={start - 1} HTTP/1.1\r\nHost: x\r\n"
-            "Accept: text/event-stream\r\n\r\n"
-        )
-        with socket.create_connection(("127.0.0.1", self.api.port), 10) as connection:
-            connection.sendall(request.encode())
-            received = b""
-            while b'"PUT"' not in received or not received.endswith(b"\n\n\r\n"):
-                received += connection.recv(65536)
-        self.assertIn(b"content-type: text/event-stream", received.lower())
-        self.assertIn(b"id: %d\n" % start, received)
-        self.assertIn(b'data: {"type":"PUT"', received)
 
     def test_a_long_poll_answers_as_soon_as_something_changed(self):
         self.put("poll/a")

@@ -9,6 +9,7 @@ $WEFT_TEST_ONLY: a glob of claims to run. A failure prints its traceback and wha
 
 import fnmatch
 import os
+import signal
 import sys
 import traceback
 import unittest
@@ -16,9 +17,22 @@ import unittest
 import tap
 
 
+def _time_is_up(_number, _frame):
+    raise AssertionError("the test's time is up")
+
+
 class TestCase(unittest.TestCase):
     maxDiff = 4000
     longMessage = True
+    timeout_s = 120  # one test: what hangs fails by its own name
+
+    def run(self, result=None):
+        signal.signal(signal.SIGALRM, _time_is_up)
+        signal.alarm(self.timeout_s)
+        try:
+            return super().run(result)
+        finally:
+            signal.alarm(0)
 
     @classmethod
     def diagnose(cls):
