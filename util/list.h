@@ -40,7 +40,10 @@ static inline struct list *list_take_first(struct list *list) {
         return NULL;
     }
     struct list *node = list->next;
-    list_remove(node);
+    list->next =
+        node->next; /* as list_remove, and plain to who cannot know that node->previous is list */
+    node->next->previous = list;
+    list_init(node);
     return node;
 }
 
