@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What each verb needs. */
+/* What each verb needs. A verb about no container looks at no variable but CNI_COMMAND: libcni asks
+ * for VERSION with "dummy" in the others. */
 enum need {
     NEEDS_CONTAINER = 1 << 0, /* CNI_CONTAINERID and CNI_IFNAME */
     NEEDS_NETNS = 1 << 1
@@ -71,15 +72,14 @@ static enum err check_missing(const struct verb_row *row, const struct cni_args 
     return ERR_OK;
 }
 
-static enum err check_values(const struct verb_row *row, const struct cni_args *args,
-                             struct cni_error *error) {
-    if ((row->needs & NEEDS_CONTAINER) != 0 && !attachment_is_container_id(args->container_id)) {
+static enum err check_values(const struct cni_args *args, struct cni_error *error) {
+    if (!attachment_is_container_id(args->container_id)) {
         return cni_fail(error, CNI_CODE_ENVIRONMENT,
                         "CNI_CONTAINERID '%.60s' is not a letter or digit, then letters, digits, "
                         "_ . and -, %u at most",
                         args->container_id, LIMIT_NAME_SIZE_MAX);
     }
-    if ((row->needs & NEEDS_CONTAINER) != 0 && !attachment_is_ifname(args->ifname)) {
+    if (!attachment_is_ifname(args->ifname)) {
         return cni_fail(error, CNI_CODE_ENVIRONMENT,
                         "CNI_IFNAME '%.60s' is not an interface name: %u bytes at most, without "
                         "'/', ':' and white space",
@@ -185,6 +185,11 @@ enum err cni_args_read(const struct cni_environment *environment, struct arena *
                         "CNI_COMMAND is '%.60s', not one of ADD, DEL, CHECK, GC, STATUS, VERSION",
                         or_empty(environment->command));
     }
+    if (row->needs == 0) {
+        *out_args =
+            (struct cni_args){.verb = row->verb, .container_id = "", .netns = "", .ifname = ""};
+        return ERR_OK;
+    }
     struct cni_args args = {.verb = row->verb,
                             .container_id = or_empty(environment->container_id),
                             .netns = or_empty(environment->netns),
@@ -192,9 +197,9 @@ enum err cni_args_read(const struct cni_environment *environment, struct arena *
     struct pairs pairs = {.count = 0};
     enum err err = check_missing(row, &args, error);
     if (err == ERR_OK) {
-        err = check_values(row, &args, error);
+        err = check_values(&args, error);
     }
-    if (err == ERR_OK && row->needs != 0) {
+    if (err == ERR_OK) {
         err = split_args(or_empty(environment->args), arena, &pairs, error);
     }
     if (err == ERR_OK) {

@@ -66,6 +66,27 @@ static void each_verb_needs_its_own(void **state) {
     }
 }
 
+static void a_verb_about_no_container_looks_at_no_variable(void **state) {
+    (void)state;
+    static const char *const commands[] = {"VERSION", "GC", "STATUS"};
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        struct arena arena;
+        struct cni_args args;
+        struct cni_error error;
+        struct cni_environment odd = {.command = commands[i],
+                                      .container_id = "a/b",
+                                      .netns = "dummy", /* libcni's, for VERSION */
+                                      .ifname = "a b",
+                                      .args = "FOO"};
+        arena_init(&arena);
+        assert_int_equal(read_env(&odd, &arena, &args, &error), ERR_OK);
+        assert_string_equal(args.container_id, "");
+        assert_string_equal(args.netns, "");
+        assert_null(args.pod);
+        arena_deinit(&arena);
+    }
+}
+
 static void the_bounds_of_names_are_exact(void **state) {
     (void)state;
     struct arena arena;
@@ -231,6 +252,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_environment_is_taken),
         cmocka_unit_test(each_verb_needs_its_own),
+        cmocka_unit_test(a_verb_about_no_container_looks_at_no_variable),
         cmocka_unit_test(the_bounds_of_names_are_exact),
         cmocka_unit_test(what_is_missing_is_named_at_once),
         cmocka_unit_test(the_pod_comes_from_the_args),
