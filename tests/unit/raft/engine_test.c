@@ -663,10 +663,12 @@ static void rough_weather_breaks_no_invariant(void **state) {
         uint64_t what = rand_below(&net.rand, 20);
         if (what == 0 && node->engine != NULL) {
             node_crash(node);
-        } else if (what < 4 && node->engine == NULL) {
+        } else if (what < 5 && node->engine == NULL) {
             node_start(node);
         } else if (what == 5) {
-            node->is_cut = !node->is_cut;
+            node->is_cut = true;
+        } else if (what > 14) {
+            node->is_cut = false;
         }
         net_run(&net, 40);
     }
