@@ -200,19 +200,8 @@ static void take_bookmark(struct follow *follow, uint64_t revision) {
 
 /* The server ended the watch and says why. */
 static void take_error(struct follow *follow, const struct json *event) {
-    const struct json *error = json_find(event, "error");
-    struct buf text;
     struct problem problem;
-    buf_init(&text);
-    struct json_writer writer = json_writer_to(&text);
-    if (error == NULL) {
-        json_put_null(&writer);
-    } else {
-        json_put_value(&writer, error);
-    }
-    int status = error != NULL ? (int)json_find_number(error, "status", 500) : 500;
-    problem_read(&problem, status, buf_slice(&text));
-    buf_deinit(&text);
+    problem_read_json(&problem, json_find(event, "error"));
     follow->must_list |= problem.err == ERR_COMPACTED;
     call_cancel(&follow->call);
     pause_and_retry(follow, &problem);

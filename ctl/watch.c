@@ -52,19 +52,8 @@ static bool print_event(struct watch *watch, const struct json *event, struct sl
 }
 
 static bool take_error(struct watch *watch, const struct json *event) {
-    const struct json *error = json_find(event, "error");
     struct problem problem;
-    struct buf text;
-    buf_init(&text);
-    struct json_writer writer = json_writer_to(&text);
-    if (error == NULL) {
-        json_put_null(&writer);
-    } else {
-        json_put_value(&writer, error);
-    }
-    int status = error != NULL ? (int)json_find_number(error, "status", 500) : 500;
-    problem_read(&problem, status, buf_slice(&text));
-    buf_deinit(&text);
+    problem_read_json(&problem, json_find(event, "error"));
     if (!err_retryable(problem.err)) {
         watch->is_over = true;
         watch->code = report_problem(&problem, true);

@@ -1,26 +1,10 @@
 #include "store/op_network.h"
 
-#include "store/op_subnet.h"
 #include "store/pool.h"
+#include "store/resource.h"
 #include "store/subnet_index.h"
 
 #include <string.h>
-
-static void decode(struct apply *apply, struct slice payload, struct network *out_network) {
-    enum err err = field_decode(&shape_network, payload, apply->arena, out_network);
-    if (err != ERR_OK) {
-        apply->txn->status = MDB_CORRUPTED;
-    }
-}
-
-bool network_find(struct apply *apply, const char *name, struct network *out_network) {
-    struct object object;
-    if (!apply_find(apply, arena_printf(apply->arena, "networks/%s", name), &object)) {
-        return false;
-    }
-    decode(apply, object.payload, out_network);
-    return apply->txn->status == 0;
-}
 
 static bool has_same_pool(const struct network *a, const struct network *b) {
     return ip_prefix_compare(&a->ipv4, &b->ipv4) == 0 &&
@@ -71,7 +55,7 @@ static bool visit_lease(void *owner, const struct object *object) {
     struct leases *leases = owner;
     struct subnet subnet;
     keep(leases, object);
-    subnet_decode(leases->apply, object, &subnet);
+    subnet_decode(leases->apply, object->payload, &subnet);
     if (leases->network != NULL && !fits(leases->network, &subnet)) {
         leases->outside = leases->all.items[leases->all.count - 1].key;
     }
@@ -85,10 +69,10 @@ static void walk_leases(struct leases *leases, const char *name) {
 
 void network_put(struct apply *apply, const struct command_put *put, const struct object *found) {
     struct network network;
-    decode(apply, put->payload, &network);
+    network_decode(apply, put->payload, &network);
     if (found != NULL) {
         struct network old;
-        decode(apply, found->payload, &old);
+        network_decode(apply, found->payload, &old);
         struct leases leases = {.apply = apply, .network = &network};
         if (!has_same_pool(&network, &old)) {
             walk_leases(&leases, network.name);
@@ -110,7 +94,7 @@ void network_put(struct apply *apply, const struct command_put *put, const struc
 void network_remove(struct apply *apply, const struct command_delete *delete,
                     const struct object *found) {
     struct network network;
-    decode(apply, found->payload, &network);
+    network_decode(apply, found->payload, &network);
     struct leases leases = {.apply = apply};
     walk_leases(&leases, network.name);
     if (leases.all.count > 0 && !delete->is_forced) {
@@ -122,7 +106,7 @@ void network_remove(struct apply *apply, const struct command_delete *delete,
     }
     for (size_t i = 0; i < leases.all.count; i++) {
         struct subnet subnet;
-        subnet_decode(apply, &leases.all.items[i], &subnet);
+        subnet_decode(apply, leases.all.items[i].payload, &subnet);
         subnet_index_remove(apply, leases.all.items[i].key, &subnet);
         apply_delete(apply, &leases.all.items[i]);
     }

@@ -1,34 +1,10 @@
 #include "store/op_subnet.h"
 
-#include "store/op_network.h"
 #include "store/pool.h"
+#include "store/resource.h"
 #include "store/subnet_index.h"
 
 #include <string.h>
-
-void subnet_decode(struct apply *apply, const struct object *object, struct subnet *out_subnet) {
-    if (field_decode(&shape_subnet, object->payload, apply->arena, out_subnet) != ERR_OK) {
-        apply->txn->status = MDB_CORRUPTED;
-    }
-}
-
-static struct slice subnet_encode(struct apply *apply, const struct subnet *subnet) {
-    struct buf payload;
-    buf_init(&payload);
-    field_encode(&shape_subnet, subnet, &payload);
-    struct slice copy = arena_copy(apply->arena, buf_slice(&payload));
-    buf_deinit(&payload);
-    return copy;
-}
-
-static bool find_subnet(struct apply *apply, const char *key, struct object *out_object,
-                        struct subnet *out_subnet) {
-    if (!apply_find(apply, key, out_object)) {
-        return false;
-    }
-    subnet_decode(apply, out_object, out_subnet);
-    return true;
-}
 
 /* A lease ends TTL after the log time of this command; a reservation does not end. */
 static void set_term(const struct apply *apply, struct subnet *subnet, uint64_t ttl_s) {
@@ -53,7 +29,7 @@ static bool visit_own(void *owner, const struct ip_prefix *prefix) {
     struct object object;
     struct subnet subnet;
     const char *key = pool_key(own->apply->arena, own->acquire->network, prefix);
-    if (!find_subnet(own->apply, key, &object, &subnet)) {
+    if (!subnet_find(own->apply, key, &object, &subnet)) {
         return true;
     }
     if (subnet.epoch != 0) {
@@ -96,7 +72,7 @@ static bool is_address_taken(struct apply *apply, const struct subnet_acquire *a
     struct subnet other;
     if (address->family == IP_NONE ||
         !subnet_index_find_address(apply, acquire->network, address, &prefix) ||
-        !find_subnet(apply, pool_key(apply->arena, acquire->network, &prefix), &object, &other) ||
+        !subnet_find(apply, pool_key(apply->arena, acquire->network, &prefix), &object, &other) ||
         strcmp(other.node, acquire->node) == 0) {
         return false;
     }
@@ -180,7 +156,7 @@ void op_subnet_acquire(struct apply *apply, const void *arguments) {
 static bool find_held(struct apply *apply, const struct command_subnet_hold *hold,
                       struct object *out_object, struct subnet *out_subnet) {
     struct problem *problem = &apply->outcome->problem;
-    if (!find_subnet(apply, hold->key, out_object, out_subnet) || out_subnet->epoch == 0) {
+    if (!subnet_find(apply, hold->key, out_object, out_subnet) || out_subnet->epoch == 0) {
         problem_set(problem, ERR_LEASE_LOST, "%s is free", hold->key);
         return false;
     }
@@ -245,7 +221,7 @@ void op_subnet_expire(struct apply *apply, const void *arguments) {
     const struct command_subnet_expire *expire = arguments;
     struct object object;
     struct subnet subnet;
-    bool is_as_seen = find_subnet(apply, expire->key, &object, &subnet) &&
+    bool is_as_seen = subnet_find(apply, expire->key, &object, &subnet) &&
                       subnet.epoch == expire->epoch &&
                       subnet.expires_log_ms == expire->expires_log_ms;
     if (!is_as_seen || subnet.expires_log_ms > apply->log_time_ms) {
@@ -291,17 +267,16 @@ static bool check_reservation(struct apply *apply, const struct network *network
 void subnet_reserve(struct apply *apply, const struct command_put *put,
                     const struct object *found) {
     struct problem *problem = &apply->outcome->problem;
-    struct object wished = {.payload = put->payload};
     struct subnet wish;
     struct network network;
-    subnet_decode(apply, &wished, &wish);
+    subnet_decode(apply, put->payload, &wish);
     if (!network_find(apply, wish.network, &network)) {
         problem_set(problem, ERR_NOT_FOUND, "there is no network %s", wish.network);
         return;
     }
     if (found != NULL) {
         struct subnet old;
-        subnet_decode(apply, found, &old);
+        subnet_decode(apply, found->payload, &old);
         if (strcmp(old.node, wish.node) != 0) {
             problem_set(problem, ERR_CONFLICT, "%s is %s by %s", put->key,
                         old.epoch != 0 ? "held" : "reserved", old.node);
@@ -326,7 +301,7 @@ void subnet_reserve(struct apply *apply, const struct command_put *put,
 void subnet_remove(struct apply *apply, const struct command_delete *delete,
                    const struct object *found) {
     struct subnet subnet;
-    subnet_decode(apply, found, &subnet);
+    subnet_decode(apply, found->payload, &subnet);
     uint64_t rest_until_ms = 0;
     if (subnet.epoch != 0 && !delete->is_forced) {
         rest_until_ms =

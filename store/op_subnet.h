@@ -5,7 +5,6 @@
 #define WEFT_STORE_OP_SUBNET_H
 
 #include "store/apply.h"
-#include "wire/kind_subnet.h"
 
 /* PUT on a subnet: a reservation. */
 void subnet_reserve(struct apply *apply, const struct command_put *put, const struct object *found);
@@ -13,8 +12,5 @@ void subnet_reserve(struct apply *apply, const struct command_put *put, const st
  * learns of it, so the subnet rests until that lease would have ended; is_forced skips the rest. */
 void subnet_remove(struct apply *apply, const struct command_delete *delete,
                    const struct object *found);
-
-/* The subnet that an object is. */
-void subnet_decode(struct apply *apply, const struct object *object, struct subnet *out_subnet);
 
 #endif

@@ -134,16 +134,9 @@ static void read_outcome(struct problem *problem, const char *name) {
     }
 }
 
-void problem_read(struct problem *problem, int status, struct slice body) {
+void problem_read_json(struct problem *problem, const struct json *json) {
     problem_init(problem);
-    problem->err = err_of_status(status);
-    struct json *json;
-    struct json_fault fault;
-    if (json_parse(body, &json, &fault) != ERR_OK) {
-        snprintf(problem->detail, sizeof problem->detail, "HTTP status %d: %.*s", status,
-                 (int)MIN_OF(body.size, (size_t)200), (const char *)body.data);
-        return;
-    }
+    problem->err = err_of_status((int)json_find_number(json, "status", 500));
     enum err known;
     if (err_find(json_find_text(json, "code", ""), &known)) {
         problem->err = known;
@@ -153,7 +146,23 @@ void problem_read(struct problem *problem, int status, struct slice body) {
     read_outcome(problem, json_find_text(json, "outcome", ""));
     problem->compact_revision = json_find_number(json, "compact_revision", 0);
     read_errors(problem, json_find(json, "errors"));
-    json_free(json);
+}
+
+void problem_read(struct problem *problem, int status, struct slice body) {
+    struct json *json;
+    struct json_fault fault;
+    if (json_parse(body, &json, &fault) == ERR_OK) {
+        problem_read_json(problem, json);
+        if (!err_find(json_find_text(json, "code", ""), &problem->err)) {
+            problem->err = err_of_status(status);
+        }
+        json_free(json);
+        return;
+    }
+    problem_init(problem);
+    problem->err = err_of_status(status);
+    snprintf(problem->detail, sizeof problem->detail, "HTTP status %d: %.*s", status,
+             (int)MIN_OF(body.size, (size_t)200), (const char *)body.data);
 }
 
 void problem_describe(const struct problem *problem, struct buf *out) {

@@ -54,6 +54,9 @@ void problem_write(const struct problem *problem, const char *request_id, struct
 /* Reads an answer's body; what it cannot read becomes the detail. `status` is the HTTP status, used
  * when the body has no code. */
 void problem_read(struct problem *problem, int status, struct slice body);
+/* Reads a problem that stands inside an answer, as at the end of a watch; NULL reads as `internal`.
+ */
+void problem_read_json(struct problem *problem, const struct json *json);
 /* One line for people: "detail (pointer: message; ...). hint". */
 void problem_describe(const struct problem *problem, struct buf *out);
 
