@@ -2,6 +2,7 @@
 
 #include "wire/json.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,8 +19,8 @@ static char line[4096];
 #define CAPTURE(statement)                                                                         \
     do {                                                                                           \
         int ends[2];                                                                               \
-        int saved = dup(STDERR_FILENO);                                                            \
-        assert_int_equal(pipe(ends), 0);                                                           \
+        int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);                                      \
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);                                               \
         dup2(ends[1], STDERR_FILENO);                                                              \
         statement;                                                                                 \
         dup2(saved, STDERR_FILENO);                                                                \
