@@ -15,20 +15,30 @@
 
 static char line[4096];
 
-/* Runs one LOG_... statement with stderr going to `line`. */
+/* Between begin and end stderr goes to `line`. */
+static int ends[2];
+static int saved;
+
+static void capture_begin(void) {
+    saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    dup2(ends[1], STDERR_FILENO);
+}
+
+static void capture_end(void) {
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ssize_t got = read(ends[0], line, sizeof line - 1);
+    line[got > 0 ? got : 0] = 0;
+    close(ends[0]);
+}
+
 #define CAPTURE(statement)                                                                         \
     do {                                                                                           \
-        int ends[2];                                                                               \
-        int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);                                      \
-        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);                                               \
-        dup2(ends[1], STDERR_FILENO);                                                              \
+        capture_begin();                                                                           \
         statement;                                                                                 \
-        dup2(saved, STDERR_FILENO);                                                                \
-        close(saved);                                                                              \
-        close(ends[1]);                                                                            \
-        ssize_t got = read(ends[0], line, sizeof line - 1);                                        \
-        line[got > 0 ? got : 0] = 0;                                                               \
-        close(ends[0]);                                                                            \
+        capture_end();                                                                             \
     } while (0)
 
 static void text_is_one_line_of_key_and_value(void **state) {
