@@ -26,10 +26,16 @@ void cni_versions_write(const char *requested, struct buf *out) {
     buf_append_char(out, '\n');
 }
 
+/* NULL when absent, or null: that is how Go's runtimes write what they do not have. */
+static const struct json *find_member(const struct cni_config *config, const char *name) {
+    const struct json *member = json_find(config->tree, name);
+    return member != NULL && json_type_of(member) != JSON_NULL ? member : NULL;
+}
+
 /* A known key that is there must have its type. */
 static enum err check_type(const struct cni_config *config, const char *name, enum json_type type,
                            struct cni_error *error) {
-    const struct json *member = json_find(config->tree, name);
+    const struct json *member = find_member(config, name);
     if (member == NULL || json_type_of(member) == type) {
         return ERR_OK;
     }
@@ -107,9 +113,26 @@ static enum err read_names(struct cni_config *config, struct cni_error *error) {
     return ERR_OK;
 }
 
+/* An item that cannot be read would let GC take its pod's interface away. */
+static enum err check_attachments(const struct cni_config *config, struct cni_error *error) {
+    unsigned index = 0;
+    for (const struct json *item = json_first(config->valid_attachments); item != NULL;
+         item = json_next(item), index++) {
+        if (json_find_text(item, "containerID", NULL) == NULL ||
+            json_find_text(item, "ifname", NULL) == NULL) {
+            return cni_fail(error, CNI_CODE_DECODE,
+                            "the configuration's \"cni.dev/valid-attachments\"[%u] must have a "
+                            "containerID and an ifname, both strings",
+                            index);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err require(enum cni_verb verb, struct cni_config *config, struct cni_error *error) {
-    config->dns = json_find(config->tree, "dns");
-    config->prev_result = json_find(config->tree, "prevResult");
+    config->dns = find_member(config, "dns");
+    config->prev_result = find_member(config, "prevResult");
+    /* null is libcni's empty list: no attachment is valid. Absent, nobody said so. */
     config->valid_attachments = json_find(config->tree, "cni.dev/valid-attachments");
     if (verb == CNI_VERB_CHECK && config->prev_result == NULL) {
         return cni_fail(error, CNI_CODE_CONFIG, "CHECK needs the configuration's \"prevResult\"");
@@ -118,7 +141,7 @@ static enum err require(enum cni_verb verb, struct cni_config *config, struct cn
         return cni_fail(error, CNI_CODE_CONFIG,
                         "GC needs the configuration's \"cni.dev/valid-attachments\"");
     }
-    return ERR_OK;
+    return verb == CNI_VERB_GC ? check_attachments(config, error) : ERR_OK;
 }
 
 const char *cni_version_asked_for(struct slice text) {

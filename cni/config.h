@@ -1,5 +1,6 @@
 /* The network configuration on stdin, checked. Keys that other plugins or runtimes add are passed
- * over, as every plugin does; a known key of a wrong type is a fault.
+ * over, as every plugin does; a known key of a wrong type is a fault, but null is as good as
+ * absent.
  *
  * Source: CNI 1.1.0, "Network configuration format" and "GC". */
 #ifndef WEFT_CNI_CONFIG_H
@@ -27,7 +28,7 @@ struct cni_config {
     const char *agent_socket;
     const struct json *dns;               /* NULL: absent */
     const struct json *prev_result;       /* NULL: absent */
-    const struct json *valid_attachments; /* GC; NULL: absent */
+    const struct json *valid_attachments; /* GC; NULL: absent; may be null */
     struct json *tree;                    /* owns all of the above; NULL for VERSION */
 };
 

@@ -226,6 +226,52 @@ static void a_bad_configuration_is_refused_by_code(void **state) {
     refuse_text(CNI_VERB_GC, "{" BASE "}", CNI_CODE_CONFIG);
 }
 
+static void null_is_as_good_as_absent(void **state) {
+    (void)state;
+    struct cni_config config;
+    struct cni_error error;
+    assert_int_equal(read_text(CNI_VERB_ADD,
+                               "{" BASE ",\"agent_socket\":null,\"dns\":null,\"prevResult\":null,"
+                               "\"runtimeConfig\":null,\"capabilities\":null,\"args\":null}",
+                               &config, &error),
+                     ERR_OK);
+    assert_string_equal(config.agent_socket, CNI_AGENT_SOCKET_DEFAULT);
+    assert_null(config.dns);
+    assert_null(config.prev_result);
+    cni_config_deinit(&config);
+    refuse_text(CNI_VERB_ADD, "{\"cniVersion\":null,\"name\":\"weft\"}", CNI_CODE_VERSION);
+    refuse_text(CNI_VERB_ADD, "{\"cniVersion\":\"1.1.0\",\"name\":null}", CNI_CODE_CONFIG);
+    refuse_text(CNI_VERB_CHECK, "{" BASE ",\"prevResult\":null}", CNI_CODE_CONFIG);
+}
+
+#define VALID "cni.dev/valid-attachments"
+
+static void gc_refuses_a_list_that_it_cannot_read(void **state) {
+    (void)state;
+    static const char *const items[] = {
+        "1",
+        "null",
+        "{}",
+        "{\"containerID\":\"a\"}",
+        "{\"ifname\":\"eth0\"}",
+        "{\"containerID\":\"a\",\"ifname\":1}",
+    };
+    struct cni_config config;
+    struct cni_error error;
+    for (size_t i = 0; i < ARRAY_COUNT(items); i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{" BASE ",\"" VALID "\":[{\"containerID\":\"a\",\"ifname\":\"b\"},%s]}",
+                 items[i]);
+        refuse_text(CNI_VERB_GC, text, CNI_CODE_DECODE);
+    }
+    assert_int_equal(read_text(CNI_VERB_GC, "{" BASE ",\"" VALID "\":null}", &config, &error),
+                     ERR_OK);
+    assert_non_null(config.valid_attachments);
+    assert_null(json_first(config.valid_attachments));
+    cni_config_deinit(&config);
+}
+
 static void a_verb_needs_the_version_that_it_came_with(void **state) {
     (void)state;
     refuse_text(CNI_VERB_CHECK, "{\"cniVersion\":\"0.3.1\",\"name\":\"w\",\"prevResult\":{}}",
@@ -260,6 +306,8 @@ int main(void) {
         cmocka_unit_test(too_many_args_are_refused),
         cmocka_unit_test(a_good_configuration_is_taken),
         cmocka_unit_test(a_bad_configuration_is_refused_by_code),
+        cmocka_unit_test(null_is_as_good_as_absent),
+        cmocka_unit_test(gc_refuses_a_list_that_it_cannot_read),
         cmocka_unit_test(a_verb_needs_the_version_that_it_came_with),
         cmocka_unit_test(an_error_knows_the_version_asked_for),
     };
