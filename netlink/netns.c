@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum err netns_open(const char *path, int *out_fd) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* never waits for a pipe's writer */
     if (fd < 0) {
         return netlink_err_of(errno);
     }

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "netlink/netns.h"
@@ -12,6 +14,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -47,11 +50,27 @@ static void what_is_no_namespace_is_refused(void **state) {
     int fd = -1;
     assert_int_equal(netns_open("/nowhere/at/all", &fd), ERR_NOT_FOUND);
     assert_int_equal(netns_open("/proc/self/status", &fd), ERR_INVALID);
+    assert_int_equal(netns_open("/tmp", &fd), ERR_INVALID);
     assert_int_equal(fd, -1);
     fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(netns_run(fd, answer_conflict, NULL), ERR_INVALID);
     assert_int_equal(close(fd), 0);
+}
+
+static void a_pipe_is_no_namespace_and_is_not_waited_for(void **state) {
+    (void)state;
+    char dir[] = "/tmp/weft-netns-XXXXXX";
+    char path[64];
+    int fd = -1;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/pipe", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    (void)alarm(5); /* an open that waits for a writer would never end */
+    assert_int_equal(netns_open(path, &fd), ERR_INVALID);
+    (void)alarm(0);
+    assert_int_equal(fd, -1);
+    assert_int_equal(unlink(path) + rmdir(dir), 0);
 }
 
 static void a_setting_becomes_what_it_should_be(void **state) {
@@ -88,6 +107,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_thread_comes_back_and_the_answer_with_it),
         cmocka_unit_test(what_is_no_namespace_is_refused),
+        cmocka_unit_test(a_pipe_is_no_namespace_and_is_not_waited_for),
         cmocka_unit_test(a_setting_becomes_what_it_should_be),
         cmocka_unit_test(names_that_lead_elsewhere_are_refused),
     };
