@@ -1,6 +1,6 @@
 #include "util/option.h"
 
-#include "util/buf.h"
+#include "util/arena.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -8,6 +8,9 @@
 #include <string.h>
 
 #define NAME_SIZE_MAX 64u
+
+/* What the configuration points to, until the process ends. */
+static struct arena texts;
 
 enum source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
 
@@ -55,7 +58,7 @@ static bool parse_number(const struct option *option, const char *text, uint64_t
 
 static void add_items(struct parse *parse, const struct option *option, struct option_list *list,
                       const char *text, bool is_split) {
-    char *copy = must_strdup(text);
+    char *copy = arena_strdup(&texts, text);
     char *rest = copy;
     char *item = is_split ? strtok_r(copy, " \t", &rest) : copy;
     while (item != NULL) {
@@ -79,7 +82,7 @@ static void set_value(struct parse *parse, const struct option *option, const ch
     void *value = parse->config + option->offset;
     switch (option->type) {
     case OPTION_TEXT:
-        *(const char **)value = must_strdup(text);
+        *(const char **)value = arena_strdup(&texts, text);
         break;
     case OPTION_NUMBER:
         if (!parse_number(option, text, value)) {
