@@ -89,15 +89,41 @@ static void answer(struct waiting *waiting, enum err err, const char *detail) {
     }
 }
 
-/* A reservation that did not become durable is taken back: it must not be used. */
+/* Another who waits for the same attachment to be saved; NULL when there is none. */
+static struct waiting *find_companion(const struct waiting *waiting) {
+    LIST_FOR_EACH(&waiting->local->saving, node) {
+        struct waiting *other = CONTAINER_OF(node, struct waiting, node);
+        if (other != waiting && !other->is_release &&
+            strcmp(other->container_id, waiting->container_id) == 0 &&
+            strcmp(other->ifname, waiting->ifname) == 0) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* A new reservation that must not be used, or that nobody will use: its client went away without an
+ * answer. It goes to who asked for the same meanwhile, or is taken back. */
+static void give_up(const struct waiting *waiting) {
+    struct local *local = waiting->local;
+    struct ipam_record *record = ipam_find(local->ipam, waiting->container_id, waiting->ifname);
+    struct waiting *companion = find_companion(waiting);
+    if (record != NULL && companion != NULL) {
+        companion->is_new = true;
+    } else if (record != NULL) {
+        LOG_WARN("reservation taken back: nobody waited for its answer, or it cannot be saved",
+                 LOG_TEXT("container_id", waiting->container_id),
+                 LOG_TEXT("ifname", waiting->ifname));
+        ipam_release(local->ipam, record);
+        save_request(local->save, NULL);
+        local->hooks->changed(local->owner);
+    }
+}
+
 static void save_done(struct save_waiter *saved, enum err err) {
     struct waiting *waiting = CONTAINER_OF(saved, struct waiting, saved);
-    struct local *local = waiting->local;
-    if (err != ERR_OK && waiting->is_new) {
-        struct ipam_record *record = ipam_find(local->ipam, waiting->container_id, waiting->ifname);
-        if (record != NULL) {
-            ipam_release(local->ipam, record);
-        }
+    if (waiting->is_new && (err != ERR_OK || waiting->exchange == NULL)) {
+        give_up(waiting);
     }
     answer(waiting, err, "the state directory cannot be written: see the agent's log");
     waiting_free(waiting);

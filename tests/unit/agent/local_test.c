@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -184,6 +186,49 @@ static void an_address_that_cannot_be_kept_is_not_given(void **state) {
     assert_null(strstr(world->body, "10.244.7.2")); /* that one rests */
 }
 
+/* Sends a request on a connection of its own and goes away at once. */
+static void ask_and_go(struct world *world, const char *target, const char *body) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char text[512];
+    int size = snprintf(text, sizeof text,
+                        "POST %s HTTP/1.1\r\nHost: agent\r\nContent-Type: application/json\r\n"
+                        "Content-Length: %zu\r\n\r\n%s",
+                        target, strlen(body), body);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    memcpy(address.sun_path, world->path, strlen(world->path) + 1);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, text, (size_t)size), size);
+    assert_int_equal(close(fd), 0);
+}
+
+/* Runs the loop until a reservation has come, and all that follows from it is on the disk. */
+static void settle(struct world *world) {
+    while (world->ipam.last.family == IP_NONE || world->save.is_running) {
+        uv_run(&world->loop, UV_RUN_ONCE);
+    }
+}
+
+static void a_reservation_that_nobody_waits_for_is_taken_back(void **state) {
+    struct world *world = *state;
+    ask_and_go(world, "/v1/attachments", ADD("a"));
+    settle(world);
+    assert_int_equal(world->ipam.record_count, 0);
+    assert_int_equal(count_saved(world), 0);
+}
+
+static void a_reservation_stays_for_who_asked_again_meanwhile(void **state) {
+    struct world *world = *state;
+    ask_and_go(world, "/v1/attachments", ADD("a"));
+    assert_int_equal(ask(world, METHOD_POST, "/v1/attachments", ADD("a")) / 100, 2);
+    settle(world);
+    assert_int_equal(count_saved(world), 1);
+    ask_and_go(world, "/v1/attachments", ADD("a"));
+    assert_int_equal(ask(world, METHOD_GET, "/v1/attachments/a/eth0", NULL), 200);
+    settle(world);
+    assert_int_equal(count_saved(world), 1); /* it was answered once, so it is in use */
+}
+
 static void a_full_subnet_is_a_problem(void **state) {
     struct world *world = *state;
     assert_int_equal(ask(world, METHOD_POST, "/v1/attachments", ADD("a")), 201);
@@ -232,6 +277,8 @@ int main(void) {
         LOCAL_TEST(delete_frees_durably_and_then_answers_404),
         LOCAL_TEST(ready_answers_once_the_kernel_has_the_route),
         LOCAL_TEST(an_address_that_cannot_be_kept_is_not_given),
+        LOCAL_TEST(a_reservation_that_nobody_waits_for_is_taken_back),
+        LOCAL_TEST(a_reservation_stays_for_who_asked_again_meanwhile),
         LOCAL_TEST(a_full_subnet_is_a_problem),
         LOCAL_TEST(bad_requests_are_refused_with_pointers),
         LOCAL_TEST(the_status_is_an_object_and_the_socket_is_closed_to_others),
