@@ -63,6 +63,7 @@ static enum err call(struct agent_call *agent, enum method method, const char *t
     *out_json = NULL;
     problem_init(&problem);
     enum err err = client_call(agent->client, &request, &answer, &problem);
+    agent->is_outcome_unknown = problem.outcome == WRITE_OUTCOME_UNKNOWN;
     if (err != ERR_OK) {
         return explain(agent, &answer, &problem, error);
     }
@@ -105,51 +106,6 @@ static enum err read_attachment(struct agent_call *agent, const struct json *jso
     return ERR_OK;
 }
 
-enum err agent_call_reserve(struct agent_call *agent, const struct attachment *request,
-                            struct attachment *out_attachment, struct cni_error *error) {
-    struct json *json;
-    struct buf body;
-    buf_init(&body);
-    struct json_writer writer = json_writer_to(&body);
-    json_open_object(&writer);
-    field_write(&shape_attachment, request, &writer);
-    json_close_object(&writer);
-    enum err err = call(agent, METHOD_POST, "/v1/attachments", buf_slice(&body), &json, error);
-    buf_deinit(&body);
-    if (err == ERR_OK) {
-        err = read_attachment(agent, json, out_attachment, error);
-        json_free(json);
-    }
-    return err;
-}
-
-enum err agent_call_ready(struct agent_call *agent, const char *container_id, const char *ifname,
-                          struct cni_error *error) {
-    char target[TARGET_SIZE];
-    struct json *json;
-    path_of(container_id, ifname, "/ready", target);
-    enum err err = call(agent, METHOD_POST, target, slice_of(NULL, 0), &json, error);
-    json_free(json);
-    return err;
-}
-
-enum err agent_call_find(struct agent_call *agent, const char *container_id, const char *ifname,
-                         struct attachment *out_attachment, struct cni_error *error) {
-    char target[TARGET_SIZE];
-    struct json *json;
-    path_of(container_id, ifname, "", target);
-    enum err err = call(agent, METHOD_GET, target, slice_of(NULL, 0), &json, error);
-    if (err == ERR_NOT_FOUND) {
-        cni_fail(error, CNI_CODE_UNKNOWN_CONTAINER, "weft-agent knows no %s of container %s",
-                 ifname, container_id);
-    }
-    if (err == ERR_OK) {
-        err = read_attachment(agent, json, out_attachment, error);
-        json_free(json);
-    }
-    return err;
-}
-
 /* Writes SOCKET.released/HASH for the agent's next look. `error` holds why the agent did not do it,
  * and stays when this fails too. */
 static enum err leave_behind(const struct agent_call *agent, const char *container_id,
@@ -178,6 +134,54 @@ static enum err leave_behind(const struct agent_call *agent, const char *contain
     if (err != ERR_OK) {
         cni_set_details(error, "and the release cannot be left in %s: %s", dir,
                         log_errno_text(errno));
+    }
+    return err;
+}
+
+enum err agent_call_reserve(struct agent_call *agent, const struct attachment *request,
+                            struct attachment *out_attachment, struct cni_error *error) {
+    struct json *json;
+    struct buf body;
+    buf_init(&body);
+    struct json_writer writer = json_writer_to(&body);
+    json_open_object(&writer);
+    field_write(&shape_attachment, request, &writer);
+    json_close_object(&writer);
+    enum err err = call(agent, METHOD_POST, "/v1/attachments", buf_slice(&body), &json, error);
+    buf_deinit(&body);
+    if (err == ERR_OK) {
+        err = read_attachment(agent, json, out_attachment, error);
+        json_free(json);
+    } else if (agent->is_outcome_unknown) {
+        /* An agent that died or stalls may have kept the address. `error` says why already. */
+        (void)!leave_behind(agent, request->container_id, request->ifname, error);
+    }
+    return err;
+}
+
+enum err agent_call_ready(struct agent_call *agent, const char *container_id, const char *ifname,
+                          struct cni_error *error) {
+    char target[TARGET_SIZE];
+    struct json *json;
+    path_of(container_id, ifname, "/ready", target);
+    enum err err = call(agent, METHOD_POST, target, slice_of(NULL, 0), &json, error);
+    json_free(json);
+    return err;
+}
+
+enum err agent_call_find(struct agent_call *agent, const char *container_id, const char *ifname,
+                         struct attachment *out_attachment, struct cni_error *error) {
+    char target[TARGET_SIZE];
+    struct json *json;
+    path_of(container_id, ifname, "", target);
+    enum err err = call(agent, METHOD_GET, target, slice_of(NULL, 0), &json, error);
+    if (err == ERR_NOT_FOUND) {
+        cni_fail(error, CNI_CODE_UNKNOWN_CONTAINER, "weft-agent knows no %s of container %s",
+                 ifname, container_id);
+    }
+    if (err == ERR_OK) {
+        err = read_attachment(agent, json, out_attachment, error);
+        json_free(json);
     }
     return err;
 }

@@ -13,7 +13,8 @@
 struct agent_call {
     const char *socket;
     struct client *client;
-    struct arena arena; /* what the answers hold */
+    struct arena arena;      /* what the answers hold */
+    bool is_outcome_unknown; /* of the last call: no answer came, and it may have been done */
 };
 
 /* Connects to nothing yet. `socket` is borrowed: a path that fits a unix address. Owns:
@@ -21,7 +22,8 @@ struct agent_call {
 void agent_call_open(struct agent_call *agent, const char *socket);
 void agent_call_close(struct agent_call *agent);
 
-/* Asks for addresses. `out_attachment` is the whole answer; its texts live until the close. */
+/* Asks for addresses. `out_attachment` is the whole answer; its texts live until the close. When no
+ * answer comes to what was sent, a release is left behind: on failure nothing stays reserved. */
 MUST_USE enum err agent_call_reserve(struct agent_call *agent, const struct attachment *request,
                                      struct attachment *out_attachment, struct cni_error *error);
 /* Says that the interface is made; returns once the host route is in the kernel. */

@@ -47,6 +47,15 @@ static enum err check_free(struct step *step, int netns_fd) {
                         "the pod has an interface '%s' already (container %s)", step->args->ifname,
                         step->args->container_id);
     }
+    if (err == ERR_OK) {
+        err = wiring_has_host_end(step->host_ifname, &is_there, step->error);
+    }
+    if (err == ERR_OK && is_there) {
+        return cni_fail(step->error, CNI_CODE_IFNAME_IN_USE,
+                        "container %s has its '%s' already, in another namespace or under another "
+                        "name (host interface %s): DEL comes first",
+                        step->args->container_id, step->args->ifname, step->host_ifname);
+    }
     return err;
 }
 

@@ -76,20 +76,26 @@ static enum err open_netlink(struct netlink *netlink, struct cni_error *error) {
     return ERR_OK;
 }
 
-static enum err look_for_interface(void *context) {
-    struct inside *inside = context;
+/* Looks in the namespace that the thread is in. */
+static enum err has_link(const char *name, bool *out_has, struct cni_error *error) {
+    struct netlink netlink;
     struct netlink_error why;
     struct link_info link;
-    if (open_netlink(&inside->netlink, inside->error) != ERR_OK) {
+    if (open_netlink(&netlink, error) != ERR_OK) {
         return ERR_INVALID;
     }
-    enum err err = link_find(&inside->netlink, inside->ifname, &link, &why);
-    netlink_close(&inside->netlink);
-    inside->has_interface = err == ERR_OK;
+    enum err err = link_find(&netlink, name, &link, &why);
+    netlink_close(&netlink);
+    *out_has = err == ERR_OK;
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
-        return fail_kernel(inside->error, &why, "looking for", inside->ifname);
+        return fail_kernel(error, &why, "looking for", name);
     }
     return ERR_OK;
+}
+
+static enum err look_for_interface(void *context) {
+    struct inside *inside = context;
+    return has_link(inside->ifname, &inside->has_interface, inside->error);
 }
 
 enum err wiring_has_interface(int netns_fd, const char *ifname, bool *out_has,
@@ -101,6 +107,10 @@ enum err wiring_has_interface(int netns_fd, const char *ifname, bool *out_has,
 }
 
 /* ---- the host's side ---- */
+
+enum err wiring_has_host_end(const char *host_ifname, bool *out_has, struct cni_error *error) {
+    return has_link(host_ifname, out_has, error);
+}
 
 static enum err send_batch(struct netlink *netlink, struct netlink_batch *batch, const char *what,
                            const char *name, struct cni_error *error) {
@@ -138,10 +148,6 @@ static enum err make_pair(struct netlink *netlink, int netns_fd,
                                 .mac = attachment->mac,
                                 .has_netns = true,
                                 .netns_fd = netns_fd};
-    enum err err = delete_by_name(netlink, attachment->host_ifname, error);
-    if (err != ERR_OK) {
-        return err;
-    }
     netlink_batch_init(&batch);
     link_add_veth(&batch, &host, &pod, (uint32_t)attachment->mtu);
     return send_batch(netlink, &batch, "making the pod's interface", attachment->ifname, error);

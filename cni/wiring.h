@@ -20,8 +20,12 @@ MUST_USE enum err wiring_open_netns(const char *path, int *out_fd, struct cni_er
 MUST_USE enum err wiring_has_interface(int netns_fd, const char *ifname, bool *out_has,
                                        struct cni_error *error);
 
-/* Makes the pair, both ends up, the pod's configured. A host end that an earlier, killed try left
- * is replaced. On failure nothing stays. Errors: ERR_INVALID with `error` filled. */
+/* Whether the host has a host end of that name. Errors: ERR_INVALID with `error` filled. */
+MUST_USE enum err wiring_has_host_end(const char *host_ifname, bool *out_has,
+                                      struct cni_error *error);
+
+/* Makes the pair, both ends up, the pod's configured. On failure nothing stays. Errors: ERR_INVALID
+ * with `error` filled. */
 MUST_USE enum err wiring_make(int netns_fd, const struct attachment *attachment,
                               struct cni_error *error);
 /* Removes the pair by its host end's name, which only we give; a pair that is not there is fine. So

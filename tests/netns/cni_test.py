@@ -2,7 +2,9 @@
 
 import json
 import os
+import socket
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from fleet import BIN, Fleet, wait_until  # noqa: E402
@@ -94,6 +96,12 @@ class Cni(claims.TestCase):
     def test_a_file_that_is_no_namespace_is_8(self):
         self.refuse(8, self.add(netns="/etc/hostname"), "/etc/hostname")
 
+    def test_a_pipe_is_8_and_is_not_waited_for(self):
+        path = os.path.join(self.fleet.world.directory, "pipe")
+        os.mkfifo(path)
+        self.refuse(8, self.add(netns=path), path)
+        self.assertEqual(self.node.call("DEL", "input", path).status, 0)
+
     def test_the_hosts_own_namespace_is_8(self):
         self.refuse(8, self.add(netns="/proc/self/ns/net"), "host's own")
 
@@ -113,6 +121,19 @@ class Cni(claims.TestCase):
         self.assertEqual(self.node.call("ADD", "pod-foreign", pod.path).code, 101)
         self.assertEqual(self.node.call("DEL", "pod-foreign", pod.path).status, 0)
         self.assertIn("eth0", pod.run(["ip", "link", "show"]).stdout)
+
+    def test_a_second_add_never_takes_an_interface_that_works(self):
+        pod = self.node.attach("pod-kept-by")
+        answer = self.node.call("ADD", "pod-kept-by", self.pod.path)
+        self.assertEqual((answer.status, answer.code), (1, 101), answer.text)
+        for command in (["down"], ["name", "net7"], ["up"]):
+            name = "net7" if command == ["up"] else "eth0"
+            pod.run(["ip", "link", "set", name, *command])
+        answer = self.node.call("ADD", "pod-kept-by", pod.namespace.path)
+        self.assertEqual((answer.status, answer.code), (1, 101), answer.text)
+        self.assertEqual([link["ifname"] for link in pod.show("link", "show")], ["lo", "net7"])
+        self.assertEqual(self.node.attachments()["pod-kept-by"]["state"], "ready")
+        self.node.detach(pod)
 
     def test_a_second_interface_is_another_attachment(self):
         pod = self.node.attach("pod-two")
@@ -273,6 +294,26 @@ class Cni(claims.TestCase):
         self.assertEqual((answer.status, answer.text), (0, ""))
         elsewhere = {**self.node.config(), "agent_socket": "/run/weft-no-such.sock"}
         self.refuse(50, self.node.call("STATUS", config=elsewhere), "/run/weft-no-such.sock")
+
+    def test_an_agent_that_dies_before_it_answers_finds_a_release(self):
+        path = os.path.join(self.fleet.world.directory, "dies.sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            dying = threading.Thread(target=self.read_and_close, args=(listener,))
+            dying.start()
+            answer = self.add(config={**self.node.config(), "agent_socket": path})
+            dying.join()
+        self.refuse(11, answer, path)
+        (name,) = os.listdir(path + ".released")
+        with open(os.path.join(path + ".released", name), encoding="utf-8") as file:
+            self.assertEqual(json.loads(file.read().split("\n", 1)[1])["container_id"], "input")
+
+    @staticmethod
+    def read_and_close(listener):
+        connection, _ = listener.accept()
+        connection.recv(4096)
+        connection.close()
 
     def test_without_the_agent_add_is_11_and_says_how_to_start_it(self):
         elsewhere = {**self.node.config(), "agent_socket": "/run/weft-no-such.sock"}
