@@ -1,11 +1,13 @@
 #include "agent/backend.h"
 
+#include "agent/backend_hostgw.h"
 #include "agent/backend_vxlan.h"
 
 #include <string.h>
 
 static const struct backend *const backends[] = {
     &backend_vxlan,
+    &backend_hostgw,
 };
 
 const struct backend *backend_find(const char *type) {

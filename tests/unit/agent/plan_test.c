@@ -146,6 +146,18 @@ static void direct_neighbours_need_no_tunnel(void **state) {
     scene_check(scene, "direct_routing");
 }
 
+static void host_gateways_are_routes_to_neighbours_and_the_tunnel_goes(void **state) {
+    (void)state;
+    struct scene *scene = scene_new(4);
+    scene->cluster.backend = (struct network_backend){.type = "host-gw"};
+    for (size_t i = 0; i < 4; i++) {
+        scene->cluster.leases[i].backend_type = "host-gw";
+        scene->cluster.leases[i].backend_data = slice_of_text("{}");
+    }
+    scene->cluster.leases[2].public_ip = ip("198.51.100.7"); /* not on the link: no route */
+    scene_check(scene, "host_gw");
+}
+
 static void what_is_right_is_left_alone(void **state) {
     (void)state;
     struct scene *scene = scene_new(4);
@@ -392,6 +404,7 @@ int main(void) {
         cmocka_unit_test(both_families_share_one_device),
         cmocka_unit_test(over_ipv6_the_device_is_smaller),
         cmocka_unit_test(direct_neighbours_need_no_tunnel),
+        cmocka_unit_test(host_gateways_are_routes_to_neighbours_and_the_tunnel_goes),
         cmocka_unit_test(what_is_right_is_left_alone),
         cmocka_unit_test(a_peers_new_mac_leaves_no_old_entry),
         cmocka_unit_test(a_peers_new_address_turns_its_forwarding_entry),
