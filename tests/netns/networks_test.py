@@ -1,4 +1,4 @@
-"""A network of both address families, and one of IPv6 only: pods talk in each (NETWORK.md 1 and 4)."""
+"""Networks of every shape: both address families, IPv6 only, no tunnel. Pods talk in each (NETWORK.md 1 and 4)."""
 
 import os
 import sys
@@ -70,6 +70,17 @@ class Ipv6Only(FleetCase):
     def test_pods_have_ipv6_only_and_reach_each_other(self):
         self.assertEqual([item["gateway"] for item in self.pods[0].result["ips"]], ["fe80::1"])
         self.reach_each_other()
+
+
+class HostGateway(FleetCase):
+    network = {"ipv4": "10.244.0.0/16", "lease_ttl_s": 60, "backend": {"type": "host-gw"}}
+
+    def test_pods_reach_each_other_by_way_of_their_nodes_without_a_tunnel(self):
+        self.reach_each_other()
+        one, two = self.fleet.nodes
+        self.assertEqual(one.ip("route", "get", self.addresses(self.pods[1])[0])[0]["gateway"], two.host.address)
+        self.assertEqual(one.ip("link", "show", "type", "vxlan"), [])
+        self.assertEqual(self.pods[0].show("link", "show", "eth0")[0]["mtu"], 1500)
 
 
 del FleetCase
