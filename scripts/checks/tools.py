@@ -11,7 +11,7 @@ import subprocess
 import c_source
 from tree import Finding, Skip
 
-FORMAT_MAJOR = 14  # Debian 12's; other versions lay out some lines differently
+CLANG_MAJOR = 14  # Debian 12's; other versions lay out some lines differently, and look for other things
 
 
 def _run(command, **options):
@@ -34,12 +34,17 @@ def _from_output(tree, output, pattern, folder=None):
     return findings
 
 
-def check_format(tree):
-    program = _find_program(f"clang-format-{FORMAT_MAJOR}", "clang-format")
-    version = _run([program, "--version"]).stdout
+def _expect_clang(version, what):
     major = re.search(r"version (\d+)", version)
-    if not major or int(major[1]) != FORMAT_MAJOR:
-        raise Skip(f"layout is that of clang-format {FORMAT_MAJOR}; here is: {version.strip()}")
+    if not major or int(major[1]) != CLANG_MAJOR:
+        found = next((line.strip() for line in version.splitlines() if "version" in line), version.strip())
+        raise Skip(f"{what} {CLANG_MAJOR}; here is: {found}")
+
+
+def check_format(tree):
+    program = _find_program(f"clang-format-{CLANG_MAJOR}", "clang-format")
+    version = _run([program, "--version"]).stdout
+    _expect_clang(version, "the layout is that of clang-format")
     paths = tree.paths(".c", ".h")
     if not paths:
         return []
@@ -134,6 +139,7 @@ def check_tidy(tree, build_folder=None):
     cache = os.path.join(build_folder, "tidy-cache")
     os.makedirs(cache, exist_ok=True)
     version = _run([program, "--version"]).stdout
+    _expect_clang(version, "the analyser's rules were chosen with clang-tidy")
     commands = {path: command for path, command in _commands(build_folder, tree.root).items() if tree.has(path)}
     keys = {path: _tidy_key(tree, version, path, command) for path, command in commands.items()}
     for stale in set(os.listdir(cache)) - set(keys.values()):
