@@ -35,6 +35,14 @@ uint64_t fsm_applied_term(const struct fsm *fsm) {
     return fsm->applied_term;
 }
 
+uint64_t fsm_known_index(const struct fsm *fsm) {
+    return store_known_index(fsm->store);
+}
+
+uint64_t fsm_known_term(const struct fsm *fsm) {
+    return store_known_term(fsm->store);
+}
+
 uint64_t fsm_revision(const struct fsm *fsm) {
     return store_revision(fsm->store);
 }

@@ -14,6 +14,9 @@ void fsm_free(struct fsm *fsm);
 /* Of the newest entry that was applied, committed to the store or not. */
 uint64_t fsm_applied_index(const struct fsm *fsm);
 uint64_t fsm_applied_term(const struct fsm *fsm);
+/* Of the newest entry that this server ever applied, in this store or one that is gone. */
+uint64_t fsm_known_index(const struct fsm *fsm);
+uint64_t fsm_known_term(const struct fsm *fsm);
 /* Of the last commit. */
 uint64_t fsm_revision(const struct fsm *fsm);
 uint64_t fsm_log_time_ms(const struct fsm *fsm);

@@ -122,13 +122,14 @@ static enum err open_disk(struct replica *replica) {
     return err == ERR_OK ? check_identity(replica) : err;
 }
 
+/* What this server applied once, it must have in its log. */
 static enum err open_fsm(struct replica *replica) {
     replica->fsm = fsm_new(replica->options.store);
-    if (fsm_applied_index(replica->fsm) > log_last_index(replica->log)) {
+    uint64_t known = fsm_known_index(replica->fsm);
+    if (known > 0 && log_term(replica->log, known) != fsm_known_term(replica->fsm)) {
         LOG_ERROR("the store is ahead of the log, which has lost entries: restore this server from "
                   "its peers or a backup",
-                  LOG_U64("applied", fsm_applied_index(replica->fsm)),
-                  LOG_U64("last", log_last_index(replica->log)));
+                  LOG_U64("applied", known), LOG_U64("last", log_last_index(replica->log)));
         return ERR_CORRUPT;
     }
     return ERR_OK;
@@ -233,6 +234,7 @@ enum err replica_open(const struct replica_options *options, struct replica **ou
     }
     open_requests(replica);
     start_engine(replica);
+    turn_replay(replica);
     replica->loop = loop_open(options->loop, replica_turn, replica);
     replica->phase = PHASE_OPEN;
     *out_replica = replica;

@@ -63,6 +63,8 @@ extern const struct readindex_hooks turn_readindex_hooks;
 extern const struct expire_hooks turn_expire_hooks;
 extern const struct peers_hooks turn_peers_hooks;
 
+/* Applies what this server had applied in an earlier life, where its store no longer has it. */
+void turn_replay(struct replica *replica);
 /* Everything that is due, then the callbacks. */
 void replica_turn(void *owner);
 /* PHASE_STOPPING and all quiet: ends what turn.c does not own (raft/replica.c). */

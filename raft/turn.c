@@ -236,11 +236,10 @@ static void apply_one(struct replica *replica, uint64_t index, size_t *size) {
     arena_reset(&replica->arena);
 }
 
-/* Applies what is committed and durable, in one transaction, bounded so that heartbeats go on. */
-static void apply_entries(struct replica *replica) {
+/* Applies up to `upto`, in one transaction, bounded so that heartbeats go on. */
+static void apply_entries(struct replica *replica, uint64_t upto) {
     uint64_t index = fsm_applied_index(replica->fsm);
-    uint64_t last =
-        MIN_OF(engine_apply_index(replica->engine), index + LIMIT_RAFT_APPLY_ENTRIES_MAX);
+    uint64_t last = MIN_OF(upto, index + LIMIT_RAFT_APPLY_ENTRIES_MAX);
     if (index >= last) {
         return;
     }
@@ -252,6 +251,16 @@ static void apply_entries(struct replica *replica) {
     }
     fsm_commit(replica->fsm);
     replica->has_applied = true;
+}
+
+void turn_replay(struct replica *replica) {
+    uint64_t known = fsm_known_index(replica->fsm);
+    if (fsm_applied_index(replica->fsm) < known) {
+        LOG_INFO("building the store again from the log", LOG_U64("entries", known));
+    }
+    while (fsm_applied_index(replica->fsm) < known) {
+        apply_entries(replica, known);
+    }
 }
 
 /* The leader's own work; most of it once its barrier is applied. */
@@ -315,7 +324,7 @@ static void round_of_turn(struct replica *replica) {
     if (replica->phase != PHASE_STOPPING) {
         write_log(replica);
     }
-    apply_entries(replica);
+    apply_entries(replica, engine_apply_index(replica->engine)); /* committed and durable */
     readindex_turn(&replica->readindex, now);
     advance_close(replica, now);
     call_back(replica);

@@ -97,12 +97,6 @@ static void mix(uint64_t *digest, struct slice bytes) {
 }
 
 static bool visit_digest(void *owner, struct slice key, struct slice value) {
-    static const char *const local_names[] = {VIEW_BOOT_ID, VIEW_IS_CLEAN};
-    for (unsigned i = 0; i < ARRAY_COUNT(local_names); i++) {
-        if (slice_equal(key, slice_of_text(local_names[i]))) {
-            return true; /* this machine's, not the cluster's */
-        }
-    }
     mix(owner, key);
     mix(owner, value);
     return true;

@@ -89,27 +89,64 @@ static enum err remove_file(const char *directory, const char *name) {
     return ERR_OK;
 }
 
-/* Whether the view survived: the same boot of the machine, or a clean close before. */
-static bool is_whole(struct store *store, const char *boot_id) {
-    struct slice saved;
-    open_write(store);
-    bool is_new = !txn_get(&store->write, TABLE_META, slice_of_text(VIEW_BOOT_ID), &saved);
-    bool is_same_boot = !is_new && slice_equal(saved, slice_of_text(boot_id));
-    bool is_clean = txn_get_number(&store->write, VIEW_IS_CLEAN) != 0;
-    commit_write(store);
-    return is_new || is_same_boot || is_clean;
+/* The mark must say that the view is in use before the view changes: a sealed one may not be on the
+ * disk beside a view that is newer. */
+static void write_mark(struct store *store, bool is_synced) {
+    int error = mark_write(&store->mark, is_synced);
+    if (error != 0) {
+        view_fail(error, "write the mark");
+    }
 }
 
-/* Marks the view as in use in this boot; synced, so that a crash of the machine is seen later. */
-static void mark(struct store *store, const char *boot_id, bool is_clean) {
-    open_write(store);
-    txn_put(&store->write, TABLE_META, slice_of_text(VIEW_BOOT_ID), slice_of_text(boot_id));
-    txn_put_number(&store->write, VIEW_IS_CLEAN, is_clean ? 1 : 0);
-    commit_write(store);
-    int status = mdb_env_sync(store->env, 1);
-    if (status != 0) {
-        view_fail(status, "sync the store");
+static void view_path(const struct store *store, char *path, size_t size) {
+    snprintf(path, size, "%s/" DATA_FILE, store->directory);
+}
+
+/* Whether the view is, byte for byte, the one that was closed. */
+static bool is_whole(const struct store *store) {
+    const struct mark_state *mark = &store->mark.state;
+    char path[4096];
+    uint64_t size;
+    uint32_t crc;
+    view_path(store, path, sizeof path);
+    if (!mark->is_sealed) {
+        return false;
     }
+    if (mark_measure(path, &size, &crc) == 0 && size == mark->view_size && crc == mark->view_crc) {
+        return true;
+    }
+    LOG_WARN("the store's file is damaged: it is built again from the log", LOG_TEXT("path", path));
+    return false;
+}
+
+/* Opens the view that was closed well, or an empty one. */
+static enum err open_view(struct store *store, uint64_t map_size) {
+    enum err err = ERR_OK;
+    if (!is_whole(store)) {
+        err = remove_file(store->directory, DATA_FILE);
+    }
+    if (err == ERR_OK) {
+        err = remove_file(store->directory, LOCK_FILE);
+    }
+    if (err == ERR_OK) {
+        store->mark.state.is_sealed = false;
+        write_mark(store, true);
+        err = open_environment(store, map_size);
+    }
+    return err;
+}
+
+/* The view is closed and on the disk: vouches for its file. */
+static void seal(struct store *store) {
+    struct mark_state *mark = &store->mark.state;
+    char path[4096];
+    view_path(store, path, sizeof path);
+    int error = mark_measure(path, &mark->view_size, &mark->view_crc);
+    if (error != 0) {
+        view_fail(error, "measure the view");
+    }
+    mark->is_sealed = true;
+    write_mark(store, true);
 }
 
 static void load_numbers(struct store *store) {
@@ -121,37 +158,25 @@ static void load_numbers(struct store *store) {
     commit_write(store);
 }
 
-static enum err rebuild(struct store *store, uint64_t map_size) {
-    LOG_WARN("the machine went down while the store was open: its view is rebuilt from the log",
-             LOG_TEXT("path", store->directory));
-    mdb_env_close(store->env);
-    store->env = NULL;
-    if (remove_file(store->directory, DATA_FILE) != ERR_OK ||
-        remove_file(store->directory, LOCK_FILE) != ERR_OK) {
-        return ERR_SYSTEM;
-    }
-    return open_environment(store, map_size);
-}
-
 enum err store_open(const struct store_options *options, struct store **out_store) {
     uint64_t map_size = options->map_size > 0 ? options->map_size : MAP_SIZE_DEFAULT;
     struct store *store = must_alloc_zeroed(1, sizeof *store);
     store->directory = must_strdup(options->directory);
-    char boot_id[CLOCK_BOOT_ID_SIZE];
-    clock_boot_id(boot_id);
     enum err err = make_directory(options->directory);
     if (err == ERR_OK) {
-        err = open_environment(store, map_size);
+        err = mark_open(options->directory, &store->mark);
     }
-    if (err == ERR_OK && !is_whole(store, boot_id)) {
-        err = rebuild(store, map_size);
+    if (err == ERR_OK) {
+        err = open_view(store, map_size);
+        if (err != ERR_OK) {
+            mark_close(&store->mark);
+        }
     }
     if (err != ERR_OK) {
         free(store->directory);
         free(store);
         return err;
     }
-    mark(store, boot_id, false);
     load_numbers(store);
     arena_init(&store->scratch);
     *out_store = store;
@@ -159,20 +184,27 @@ enum err store_open(const struct store_options *options, struct store **out_stor
 }
 
 void store_close(struct store *store) {
-    char boot_id[CLOCK_BOOT_ID_SIZE];
-    clock_boot_id(boot_id);
     if (store->idle_reader != NULL) {
         mdb_txn_abort(store->idle_reader);
     }
-    int status = mdb_env_sync(store->env, 1); /* the data before the mark that vouches for it */
+    int status = mdb_env_sync(store->env, 1);
     if (status != 0) {
         view_fail(status, "sync the store");
     }
-    mark(store, boot_id, true);
     mdb_env_close(store->env);
+    seal(store);
+    mark_close(&store->mark);
     arena_deinit(&store->scratch);
     free(store->directory);
     free(store);
+}
+
+uint64_t store_known_index(const struct store *store) {
+    return store->mark.state.applied_index;
+}
+
+uint64_t store_known_term(const struct store *store) {
+    return store->mark.state.applied_term;
 }
 
 uint64_t store_applied_index(const struct store *store) {
@@ -247,4 +279,9 @@ void store_commit(struct store *store) {
     txn_put_number(&store->write, VIEW_APPLIED_TERM, store->applied_term);
     txn_put_number(&store->write, VIEW_LOG_TIME_MS, store->log_time_ms);
     commit_write(store);
+    if (store->applied_index > store->mark.state.applied_index) {
+        store->mark.state.applied_index = store->applied_index;
+        store->mark.state.applied_term = store->applied_term;
+        write_mark(store, false);
+    }
 }

@@ -1,7 +1,7 @@
 /* The store: the state machine's state, in LMDB. The Raft log is the truth, this is its view: LMDB
  * runs without syncs of its own, the applied index is written in the same transaction as the data,
- * and after a crash of the machine (boot id differs) the view is thrown away and rebuilt from the
- * log.
+ * and a view that was not closed, or that is not what was closed (store/mark.h), is thrown away and
+ * built again from the log.
  *
  * Writing happens only through store_begin, store_apply..., store_commit (the choke point), by one
  * thread. Apply decides, it never fails: a conflict is an outcome; a broken disk or a log that
@@ -23,7 +23,7 @@
 struct store;
 
 struct store_options {
-    const char *directory; /* made when absent; holds the LMDB files and nothing else */
+    const char *directory; /* made when absent; holds the view and its mark and nothing else */
     uint64_t map_size;     /* bytes; 0: default */
 };
 
@@ -36,6 +36,11 @@ uint64_t store_applied_index(const struct store *store);
 uint64_t store_applied_term(const struct store *store);
 uint64_t store_revision(const struct store *store);
 uint64_t store_log_time_ms(const struct store *store);
+
+/* How far this server has ever applied the log, in this view or one that is gone: those entries are
+ * committed, and a log that does not have them has lost them. 0: nothing is known. */
+uint64_t store_known_index(const struct store *store);
+uint64_t store_known_term(const struct store *store);
 
 /* An object as the store keeps it. Lifetime: that of the read or arena that it came from. */
 struct object {

@@ -2,6 +2,7 @@
 #ifndef WEFT_STORE_VIEW_H
 #define WEFT_STORE_VIEW_H
 
+#include "store/mark.h"
 #include "store/store.h"
 #include "store/txn.h"
 
@@ -11,13 +12,11 @@
 #define VIEW_APPLIED_TERM     "applied_term"
 #define VIEW_LOG_TIME_MS      "log_time_ms"
 #define VIEW_COMPACT_REVISION "compact_revision"
-/* This machine's, not the cluster's: left out of the digest. */
-#define VIEW_BOOT_ID  "boot_id"
-#define VIEW_IS_CLEAN "is_clean"
 
 struct store {
     MDB_env *env;
     char *directory;
+    struct mark mark;
     struct tables tables;
     MDB_txn *idle_reader; /* a reset read transaction, kept for the next read */
     struct txn write;     /* between store_begin and store_commit */

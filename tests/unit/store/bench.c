@@ -24,7 +24,7 @@ int bench_setup(void **state) {
 }
 
 static void remove_files(const char *directory) {
-    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    static const char *const names[] = {"data.mdb", "lock.mdb", "mark"};
     char path[128];
     for (unsigned i = 0; i < ARRAY_COUNT(names); i++) {
         snprintf(path, sizeof path, "%s/%s", directory, names[i]);
