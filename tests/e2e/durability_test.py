@@ -322,6 +322,7 @@ class Damage(Crashes):
         self.addCleanup(member.kill)
         status = member.process.wait(20)
         self.assertGreater(status, 0, "it was ended by a signal")
+        member.process = None
         with open(member.log_path, encoding="utf-8") as file:
             return file.read()
 
@@ -367,6 +368,8 @@ class Damage(Crashes):
             member.process.wait(3)
         if member.is_running:
             self.assertEqual(wait_until("an answer", lambda: self.identity(member), 10), identity)
+        else:
+            member.process = None
 
     @staticmethod
     def identity(member):

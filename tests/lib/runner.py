@@ -18,6 +18,7 @@ import tap
 
 FILE_TIMEOUT_S = 300  # one test file
 CHECK_TIMEOUT_S = 600
+SANITIZERS = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
 
 
 class Runner:
@@ -106,9 +107,8 @@ class Runner:
         names = [name for name in self._meson_tests(folder) if self.wants(f"unit/{name}")]
         if not names:
             return
-        environment = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1"}
         command = ["meson", "test", "-C", folder, "--no-rebuild", "--timeout-multiplier", "4", *names]
-        self.run(command, CHECK_TIMEOUT_S, environment)
+        self.run(command, CHECK_TIMEOUT_S, SANITIZERS)
         seen = set()
         with open(f"{folder}/meson-logs/testlog.json", encoding="utf-8") as file:
             for line in file:
@@ -136,16 +136,18 @@ class Runner:
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         return [(f"{kind}/{n.rsplit('_test.', 1)[0]}", f"{folder}/{n}") for n in names if n.endswith(("_test.py", "_test.sh"))]
 
-    def programs(self, kind, why_not=None):
-        """`why_not`: a reason to skip them all."""
+    def programs(self, kind, build_folder, why_not=None):
+        """Runs the files of one kind against that build. `why_not`: a reason to skip them all."""
         chosen = [(name, path) for name, path in self.files(kind) if self.wants(name)]
         if why_not:
             for name, _ in chosen:
                 self.take(name, tap.Result(name, True, why_not))
             return
-        if not chosen or not self.build():
+        if not chosen or not self.build(*(["--sanitize"] if build_folder == "build-sanitize" else [])):
             return
-        environment = {"PYTHONPATH": f"{self.root}/tests/lib", "WEFT_ROOT": self.root}
+        environment = {"PYTHONPATH": f"{self.root}/tests/lib", "WEFT_ROOT": self.root, **SANITIZERS}
+        if "WEFT_BIN" not in os.environ:
+            environment["WEFT_BIN"] = f"{self.root}/{build_folder}/bin"
         if self.only and self.only.count("/") > 1:
             environment["WEFT_TEST_ONLY"] = self.only.split("/", 2)[2]
         for name, path in chosen:
@@ -200,8 +202,8 @@ def main():
     started = time.monotonic()
     runner.check()
     runner.unit()
-    runner.programs("e2e")
-    runner.programs("netns", why_no_namespaces())
+    runner.programs("e2e", "build-sanitize")
+    runner.programs("netns", "build", why_no_namespaces())
     return runner.summary(time.monotonic() - started)
 
 

@@ -80,6 +80,11 @@ class Member:
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def has_crashed(self):
+        """It ended, and neither cleanly nor by our kill -9."""
+        return self.process is not None and self.process.poll() not in (None, 0, -signal.SIGKILL)
+
     def spawn(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
@@ -163,13 +168,19 @@ class Cluster:
                 member.start()
             self.leader()
         except BaseException:
-            self.close()
+            with contextlib.suppress(AssertionError):
+                self.close()
             raise
 
     def close(self):
+        """Stops all. Raises when a server had ended by itself: a crash that no claim noticed."""
+        crashed = [member for member in self.members if member.has_crashed]
+        logs = [line for member in crashed for line in member.log_tail()]
         for member in self.members:
             member.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if crashed:
+            raise AssertionError("a server ended by itself\n" + "\n".join(logs))
 
     def leader(self, seconds=LEADER_S):
         """The member that a running server names and that says so itself."""
