@@ -52,6 +52,13 @@ class DamagedFiles(claims.TestCase):
         with self.member.api.watch("/v1/kv?watch=true&from=0") as watch:
             self.assertEqual([event["revision"] for event in watch.take(KEYS + 1)], list(range(1, KEYS + 2)))
 
+    def check_refused(self, reason):
+        """It starts, and ends by itself with a status and the reason."""
+        self.member.spawn()
+        self.assertGreater(self.member.process.wait(20), 0, "it was ended by a signal")
+        self.member.process = None
+        self.assertIn(reason, "\n".join(self.member.log_tail()))
+
     def test_flipped_bits_in_the_view_of_a_killed_server_are_not_served(self):
         self.member.kill()
         self.flip_a_bit_of_each_value()
@@ -109,9 +116,17 @@ class DamagedFiles(claims.TestCase):
         shutil.rmtree(log)
         os.rename(log + "-older", log)
         os.unlink(self.view)
-        self.member.spawn()
-        self.assertGreater(self.member.process.wait(20), 0, "it was ended by a signal")
-        self.assertIn("lost entries", "\n".join(self.member.log_tail()))
+        self.check_refused("lost entries")
+
+    def test_a_disk_that_refuses_a_write_ends_the_server_by_a_message_not_by_a_signal(self):
+        self.assertEqual(self.member.stop(), 0)
+        log = os.path.join(self.member.data_dir, "raft")
+        os.unlink(os.path.join(log, "spare"))
+        os.mkdir(os.path.join(log, "spare"))  # the next segment cannot be made ahead
+        self.check_refused("disk refused the log")
+        os.rmdir(os.path.join(log, "spare"))
+        self.member.start()
+        self.check_answers()
 
 
 claims.main()
