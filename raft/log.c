@@ -313,7 +313,7 @@ uint64_t log_finish(struct log *log, struct log_job *job) {
     if (job->error != 0) {
         LOG_ERROR("disk refused the log: stopping, because nothing is known after that",
                   LOG_TEXT("directory", log_file_directory(log->files)), LOG_ERRNO(job->error));
-        abort();
+        stop_process();
     }
     uint64_t top = 0;
     for (unsigned i = 0; i < job->count; i++) {

@@ -11,7 +11,6 @@
 #include "util/limits.h"
 #include "util/log.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 bool replica_is_ready(const struct replica *replica) {
@@ -27,7 +26,7 @@ static void hook_save_ballot(void *owner, uint64_t term, uint64_t vote) {
     replica->ballot.term = term;
     replica->ballot.vote = vote;
     if (ballot_save(replica->directory, &replica->ballot) != ERR_OK) {
-        abort(); /* logged; to go on could mean to vote twice */
+        stop_process(); /* logged; to go on could mean to vote twice */
     }
 }
 
@@ -53,7 +52,7 @@ static void hook_get_entry(void *owner, uint64_t index, struct arena *arena,
     struct replica *replica = owner;
     if (log_get(replica->log, index, arena, out_entry) != ERR_OK) {
         LOG_ERROR("an entry of the log is lost: stopping", LOG_U64("index", index));
-        abort();
+        stop_process();
     }
 }
 

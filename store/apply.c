@@ -3,7 +3,6 @@
 #include "store/history.h"
 #include "util/log.h"
 
-#include <stdlib.h>
 
 static void run(struct apply *apply, enum command_id id, const void *arguments) {
     switch (id) {
@@ -26,7 +25,7 @@ void apply_command(struct apply *apply, struct slice command) {
         /* Its frame and checksum are right, so an unknown writer made it: a newer server. */
         LOG_ERROR(
             "a command in the log cannot be read: upgrade this server to the cluster's version");
-        abort();
+        stop_process();
     }
     struct outcome *outcome = apply->outcome;
     problem_init(&outcome->problem);

@@ -20,7 +20,7 @@
 void view_fail(int status, const char *doing) {
     LOG_ERROR("the store cannot go on", LOG_TEXT("doing", doing),
               LOG_TEXT("reason", mdb_strerror(status)));
-    abort();
+    stop_process();
 }
 
 /* ---- open and close ---- */
@@ -237,7 +237,7 @@ static void apply_commands(struct store *store, struct slice entry,
     if (entry_open(entry, &header, &rest) != ERR_OK) {
         LOG_ERROR(
             "an entry of the log cannot be read: upgrade this server to the cluster's version");
-        abort();
+        stop_process();
     }
     store->log_time_ms = MAX_OF(store->log_time_ms, header.log_time_ms);
     for (uint64_t i = 0; i < header.command_count; i++) {

@@ -3,11 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void check_failed(const char *file, int line, const char *condition) {
     fprintf(stderr, "weft: check failed at %s:%d: %s\n", file, line, condition);
     fflush(stderr);
     abort();
+}
+
+void stop_process(void) {
+    _exit(EXIT_FAILURE);
 }
 
 void *must_alloc(size_t size) {

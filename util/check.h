@@ -1,7 +1,8 @@
 /* Assertions that stay on in release, and the small macros that every file needs.
  *
  * CHECK stops the process: it guards what only a programmer can get wrong. Input from the network,
- * the disk or the kernel is validated and answered with an enum err, never CHECKed. */
+ * the disk or the kernel is validated and answered with an enum err, never CHECKed. Where a disk
+ * leaves no safe way on, stop_process ends it. */
 #ifndef WEFT_UTIL_CHECK_H
 #define WEFT_UTIL_CHECK_H
 
@@ -30,6 +31,11 @@
 
 /* Prints where and what to stderr, then aborts (so that a core dump shows the caller). */
 NO_RETURN void check_failed(const char *file, int line, const char *condition);
+
+/* Ends the process at once, with exit status 1 and without a core dump: where no bug is to blame
+ * and yet there is no safe way on, such as a disk that refuses a write. The caller has logged why.
+ */
+NO_RETURN void stop_process(void);
 
 /* malloc, calloc, realloc and strdup that never return NULL: out of memory stops the process, as
  * the kernel's OOM killer would, and the log survives that by design. Owns: the caller frees. */
