@@ -171,6 +171,58 @@ class OneKilled(Crashes):
             self.check_all_there(recorder.acknowledged, member)
         self.check_equal()
 
+    def test_no_increment_is_lost_while_leaders_are_killed(self):
+        """Compare and swap: each success is one step, an unknown outcome at most one."""
+        members = self.cluster.members
+        self.put("counter", b"0")
+        sure, unsure = [], []
+        stop = threading.Event()
+
+        def count(number):
+            for attempt in itertools.count(number):
+                if stop.is_set():
+                    return
+                api = members[attempt % self.size].api
+                try:
+                    read = api.get("/v1/kv/counter?timeout=2s", timeout=3)
+                    if read.status != 200:
+                        continue
+                    value = str(int(read.body) + 1).encode()
+                except OSError:
+                    continue
+                try:
+                    answer = api.put("/v1/kv/counter?timeout=2s", value, headers={"If-Match": read.etag}, timeout=3)
+                except OSError:
+                    unsure.append(value)
+                    continue
+                if answer.status == 200:
+                    sure.append(value)
+                elif answer.json["outcome"] == "unknown":
+                    unsure.append(value)
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            counting = [pool.submit(count, number) for number in range(4)]
+            try:
+                for _ in range(3):
+                    done = len(sure)
+                    wait_until("more increments", lambda least=done + 50: len(sure) > least, 30)
+                    leader = self.cluster.leader()
+                    leader.kill()
+                    wait_until("a write after the leader's death", self.put, 10)
+                    leader.start()
+            finally:
+                stop.set()
+            for future in counting:
+                future.result(30)
+        self.assertEqual(len(sure), len(set(sure)), "two clients made the same step")
+        final = wait_until("a read", self.read_counter, 10)
+        self.assertGreaterEqual(final, len(sure), "increments are lost")
+        self.assertLessEqual(final, len(sure) + len(unsure), "increments happened twice")
+
+    def read_counter(self):
+        answer = self.cluster.leader().api.get("/v1/kv/counter")
+        return int(answer.body) if answer.status == 200 else None
+
     def test_a_paused_follower_catches_up(self):
         follower = self.cluster.followers()[0]
         follower.pause()

@@ -11,11 +11,12 @@ TTL_S = 5  # the least that a network takes
 
 
 class WithServer(claims.TestCase):
+    size = 1
     flags = ("--lease-quarantine-s", "0")
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(1, *cls.flags)
+        cls.cluster = Cluster(cls.size, *cls.flags)
         cls.cluster.start()
         cls.api = cls.cluster.members[0].api
 
@@ -366,6 +367,73 @@ class Quarantine(WithServer):
         self.assertEqual(again["subnet"], lease["subnet"])
         self.assertGreater(again["epoch"], lease["epoch"])
         self.assertEqual(self.renew(lease).code, "lease_lost")
+
+
+class Failover(WithServer):
+    size = 3
+
+    def kill_leader(self):
+        leader = self.cluster.leader()
+        leader.kill()
+        self.addCleanup(leader.start)
+        return [member.api for member in self.cluster.members if member is not leader]
+
+    def test_a_change_of_leader_does_not_shorten_a_lease(self):
+        network = self.network("survive", lease_ttl_s=TTL_S)
+        lease = self.acquire(network, "edge-1", 201)
+        answered = time.monotonic()
+        watcher, other = self.kill_leader()
+        with watcher.watch(f"/v1/subnets/{network}?watch=true&from={lease['revision']}", timeout=TTL_S + 15) as watch:
+            [delete] = watch.take(1)
+            lived = time.monotonic() - answered
+        self.assertEqual((delete["type"], delete["key"]), ("DELETE", lease["key"]))
+        self.assertGreaterEqual(lived, TTL_S - 0.1, "the lease ended early")
+        self.assertLess(lived, TTL_S + 10)
+        self.assertEqual(other.post(self.path(lease) + "/renew", {"node": "edge-1", "epoch": lease["epoch"]}).status, 409)
+
+    def test_a_lease_is_renewed_through_a_change_of_leader(self):
+        network = self.network("through", lease_ttl_s=TTL_S)
+        lease = self.acquire(network, "edge-1")
+        apis = self.kill_leader()
+        body = {"node": "edge-1", "epoch": lease["epoch"]}
+
+        def renew():
+            return all(api.post(self.path(lease) + "/renew", body).status == 200 for api in apis)
+
+        wait_until("renewals on both servers", renew, TTL_S)
+
+    def test_nodes_that_join_while_the_leader_dies_never_share_a_subnet(self):
+        network = self.network("join")
+        held = {}
+
+        def join(number):
+            node = f"edge-{number}"
+            for attempt in range(200):
+                api = self.cluster.members[(number + attempt) % self.size].api
+                try:
+                    answer = api.post(f"/v1/subnets/{network}/acquire?timeout=2s", {"node": node}, timeout=4)
+                except OSError:
+                    continue
+                if answer.status in (200, 201):
+                    held[node] = answer.json["subnet"]
+                    return
+                self.assertIn(answer.status, (503, 504), answer)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            joining = [pool.submit(join, number) for number in range(60)]
+            wait_until("some have joined", lambda: len(held) > 10, 20)
+            apis = self.kill_leader()
+            for future in joining:
+                future.result(60)
+        self.assertEqual(len(held), 60)
+        self.assertEqual(len(set(held.values())), 60, "two nodes hold one subnet")
+
+        def listed():
+            answer = apis[0].get(f"/v1/subnets/{network}")
+            return answer.json["items"] if answer.status == 200 else None
+
+        items = wait_until("the list", listed, 10)
+        self.assertEqual({item["node"]: item["subnet"] for item in items}, held)
 
 
 claims.main()
