@@ -2,6 +2,7 @@
 
 #include "cni/agent_call.h"
 #include "cni/result.h"
+#include "cni/turn.h"
 #include "cni/wiring.h"
 
 #include <string.h>
@@ -90,7 +91,10 @@ static enum err run_add(struct step *step) {
     int netns_fd;
     enum err err = wiring_open_netns(step->args->netns, &netns_fd, step->error);
     if (err == ERR_OK) {
+        int turn =
+            turn_begin(step->config->agent_socket, step->args->container_id, step->args->ifname);
         err = add_inside(step, netns_fd);
+        turn_end(turn);
         close(netns_fd);
     }
     return err;
@@ -99,13 +103,19 @@ static enum err run_add(struct step *step) {
 /* ---- DEL ---- */
 
 /* The interface goes first: an address must not rest, or be given again, while a pod has it. */
-static enum err run_del(struct step *step) {
-    enum err err = wiring_remove(step->host_ifname, step->error);
+static enum err detach(struct step *step, const char *container_id, const char *ifname,
+                       const char *host_ifname) {
+    int turn = turn_begin(step->config->agent_socket, container_id, ifname);
+    enum err err = wiring_remove(host_ifname, step->error);
     if (err == ERR_OK) {
-        err = agent_call_release(&step->agent, step->args->container_id, step->args->ifname,
-                                 step->error);
+        err = agent_call_release(&step->agent, container_id, ifname, step->error);
     }
+    turn_end(turn);
     return err;
+}
+
+static enum err run_del(struct step *step) {
+    return detach(step, step->args->container_id, step->args->ifname, step->host_ifname);
 }
 
 /* ---- CHECK ---- */
@@ -165,12 +175,7 @@ static bool is_valid(const struct step *step, const struct attachment *attachmen
 static enum err drop(struct step *step, const struct attachment *attachment) {
     char host_ifname[LIMIT_IFNAME_SIZE_MAX + 1];
     attachment_host_ifname(attachment->container_id, attachment->ifname, host_ifname);
-    enum err err = wiring_remove(host_ifname, step->error);
-    if (err == ERR_OK) {
-        err = agent_call_release(&step->agent, attachment->container_id, attachment->ifname,
-                                 step->error);
-    }
-    return err;
+    return detach(step, attachment->container_id, attachment->ifname, host_ifname);
 }
 
 /* Goes on after a failure, and reports the last one. */

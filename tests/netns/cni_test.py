@@ -1,5 +1,6 @@
 """The CNI plugin as a runtime sees it: versions, results, errors, CHECK, GC, STATUS (NETWORK.md 6)."""
 
+import concurrent.futures
 import json
 import os
 import socket
@@ -134,6 +135,17 @@ class Cni(claims.TestCase):
         self.assertEqual([link["ifname"] for link in pod.show("link", "show")], ["lo", "net7"])
         self.assertEqual(self.node.attachments()["pod-kept-by"]["state"], "ready")
         self.node.detach(pod)
+
+    def test_of_adds_at_once_for_one_container_one_succeeds(self):
+        for _ in range(6):
+            with concurrent.futures.ThreadPoolExecutor(10) as pool:
+                answers = list(pool.map(lambda _: self.add("crowd"), range(10)))
+            (done,) = (answer for answer in answers if answer.status == 0)
+            self.assertEqual({answer.code for answer in answers if answer.status != 0}, {101})
+            known = self.node.attachments()
+            self.assertEqual((len(self.node.host_ends()), set(known)), (1, {"crowd"}))
+            self.assertEqual(done.json["ips"][0]["address"], known["crowd"]["ip"] + "/32")
+            self.assertEqual(self.node.call("DEL", "crowd", self.pod.path).status, 0)
 
     def test_a_second_interface_is_another_attachment(self):
         pod = self.node.attach("pod-two")
