@@ -238,6 +238,9 @@ enum err agent_start(struct agent *agent, uv_loop_t *loop, const struct agent_co
     init_parts(agent);
     enum err err = make_dirs(config);
     if (err == ERR_OK) {
+        err = single_claim(&agent->single, config->state_dir);
+    }
+    if (err == ERR_OK) {
         err = files_vtep_mac(config->state_dir, &agent->vtep_mac);
     }
     if (err == ERR_OK) {
@@ -295,4 +298,5 @@ void agent_deinit(struct agent *agent) {
     spool_deinit(&agent->spool);
     ipam_deinit(&agent->ipam);
     cache_deinit(&agent->cache);
+    single_release(&agent->single);
 }

@@ -22,6 +22,7 @@
 #include "agent/reconcile.h"
 #include "agent/registration.h"
 #include "agent/save.h"
+#include "agent/single.h"
 #include "agent/spool.h"
 
 #include <uv.h>
@@ -29,6 +30,7 @@
 struct agent {
     const struct agent_config *config;
     uv_loop_t *loop;
+    struct single single;
     char boot_id[CLOCK_BOOT_ID_SIZE];
     struct mac_address vtep_mac;
     struct server_list servers; /* `first` moves */

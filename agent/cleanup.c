@@ -4,12 +4,16 @@
 #include "agent/execute.h"
 #include "agent/files.h"
 #include "agent/ipam.h"
+#include "agent/single.h"
 #include "netlink/link.h"
 #include "util/clock.h"
 #include "util/durable.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void keep_first(enum err *first, enum err err) {
@@ -85,13 +89,38 @@ static enum err clean_pods(struct netlink *netlink, const struct agent_config *c
     return first;
 }
 
+/* What the plugin made beside the socket: releases that nobody will take up now. */
+static enum err clean_releases(const char *socket_path) {
+    char dir[256];
+    enum err first = ERR_OK;
+    (void)snprintf(dir, sizeof dir, "%s.released", socket_path);
+    DIR *entries = opendir(dir);
+    if (entries == NULL) {
+        return ERR_OK;
+    }
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            keep_first(&first, durable_remove(dir, entry->d_name));
+        }
+    }
+    (void)closedir(entries); /* only read from */
+    if (rmdir(dir) != 0) {
+        LOG_WARN("directory not removed", LOG_TEXT("dir", dir), LOG_ERRNO(errno));
+        keep_first(&first, ERR_IO);
+    }
+    return first;
+}
+
 static enum err clean_files(const struct agent_config *config) {
     static const char *const names[] = {FILE_ADDRESSES, FILE_CACHE, FILE_VTEP_MAC};
     enum err first = ERR_OK;
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         keep_first(&first, durable_remove(config->state_dir, names[i]));
     }
-    const char *paths[] = {config->subnet_env, config->socket};
+    char turns[256];
+    (void)snprintf(turns, sizeof turns, "%s.turns", config->socket);
+    keep_first(&first, clean_releases(config->socket));
+    const char *paths[] = {config->subnet_env, config->socket, turns};
     for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
         if (paths[i][0] != 0 && unlink(paths[i]) != 0 && errno != ENOENT) {
             LOG_WARN("file not removed", LOG_TEXT("path", paths[i]), LOG_ERRNO(errno));
@@ -101,7 +130,7 @@ static enum err clean_files(const struct agent_config *config) {
     return first;
 }
 
-enum err cleanup_run(const struct agent_config *config) {
+static enum err clean_all(const struct agent_config *config) {
     struct netlink netlink;
     struct netlink_error error;
     enum err first = netlink_open(&netlink, &error);
@@ -115,4 +144,14 @@ enum err cleanup_run(const struct agent_config *config) {
     keep_first(&first, clean_files(config));
     netlink_close(&netlink);
     return first;
+}
+
+enum err cleanup_run(const struct agent_config *config) {
+    struct single single;
+    enum err err = single_claim(&single, config->state_dir);
+    if (err == ERR_OK) {
+        err = clean_all(config);
+        single_release(&single);
+    }
+    return err;
 }

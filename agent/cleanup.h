@@ -1,6 +1,6 @@
 /* --cleanup: removes all that the agent made on this node: routes, tunnel devices with their
- * entries, the pods' veth pairs that it knows of, subnet.env and its own files. No agent may run.
- */
+ * entries, the pods' veth pairs that it knows of, subnet.env and its own files. While an agent runs
+ * it is refused. */
 #ifndef WEFT_AGENT_CLEANUP_H
 #define WEFT_AGENT_CLEANUP_H
 

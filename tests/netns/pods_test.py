@@ -347,9 +347,40 @@ class Leaving(claims.TestCase):
     def tearDownClass(cls):
         cls.fleet.close()
 
+    def start_another(self, **flags):
+        """A second agent, of another node name, whose flags replace the first one's; its exit and its log."""
+        command = self.node.agent_command("--log-level", "error")
+        for name, value in {"node": "n9", **flags}.items():
+            command[command.index("--" + name.replace("_", "-")) + 1] = value
+        done = self.node.host.run(command, check=False, timeout=10)
+        return done.returncode, done.stderr
+
+    def test_a_second_agent_is_refused_and_the_first_goes_on(self):
+        if not self.node.agent.is_running():
+            self.node.start()
+        elsewhere = os.path.join(self.node.folder, "other")
+        flags = {"socket": elsewhere + ".sock", "run_dir": elsewhere}
+        for more in ({}, {"state_dir": elsewhere}):
+            status, log = self.start_another(**flags, **more)
+            self.assertEqual(status, 1, log)
+            self.assertIn("another weft-agent runs on this host", log)
+        done = self.node.host.run(self.node.agent_command("--cleanup"), check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertTrue(self.node.our_routes())
+
+    def test_a_state_directory_has_one_agent(self):
+        if not self.node.agent.is_running():
+            self.node.start()
+        elsewhere = self.fleet.world.add_pod("elsewhere")
+        done = elsewhere.run(self.node.agent_command("--log-level", "error"), check=False, timeout=10)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("another weft-agent uses this state directory", done.stderr)
+
     def test_cleanup_removes_all_that_the_agent_made(self):
         self.node.attach("pod-x")
+        gone = self.node.attach("pod-y")
         self.node.agent.stop()
+        self.node.detach(gone)
         self.assertTrue(self.node.our_routes())
         done = self.node.host.run(self.node.agent_command("--cleanup"), check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -357,6 +388,7 @@ class Leaving(claims.TestCase):
         self.assertEqual([link["ifname"] for link in self.node.ip("link", "show")], ["lo", "eth0"])
         self.assertFalse(os.path.exists(self.node.subnet_env))
         self.assertEqual(os.listdir(os.path.join(self.node.folder, "state")), [])
+        self.assertEqual(os.listdir(os.path.dirname(self.node.socket)), [])
 
 
 claims.main()
