@@ -152,6 +152,23 @@ static void restart_of_all_keeps_data(void **state) {
     cluster_close(&cluster);
 }
 
+static void what_a_restarted_member_has_applied_it_calls_committed(void **state) {
+    (void)state;
+    struct cluster cluster;
+    cluster_open(&cluster, 3);
+    put_ok(cluster_wait_leader(&cluster), "a", "1");
+    cluster_wait_equal(&cluster);
+    for (unsigned i = 0; i < cluster.count; i++) {
+        node_stop(&cluster.nodes[i]);
+    }
+    node_start(&cluster.nodes[0]); /* alone: no leader tells it anything */
+    struct replica_status status;
+    replica_status(cluster.nodes[0].replica, &status);
+    assert_true(status.applied_index > 1);
+    assert_int_equal(status.commit_index, status.applied_index);
+    cluster_close(&cluster);
+}
+
 static void lost_store_is_rebuilt_from_the_log(void **state) {
     (void)state;
     struct cluster cluster;
@@ -209,6 +226,7 @@ int main(void) {
         cmocka_unit_test(members_go_on_without_the_leader),
         cmocka_unit_test(minority_confirms_no_read),
         cmocka_unit_test(restart_of_all_keeps_data),
+        cmocka_unit_test(what_a_restarted_member_has_applied_it_calls_committed),
         cmocka_unit_test(lost_store_is_rebuilt_from_the_log),
         cmocka_unit_test(directory_of_another_member_is_refused),
     };
