@@ -59,8 +59,9 @@ void replica_status(struct replica *replica, struct replica_status *out_status) 
     cluster_id_format(replica->ballot.cluster, status->cluster_id);
     status->id = replica->ballot.server_id;
     status->term = engine_term(replica->engine);
-    status->commit_index = engine_commit_index(replica->engine);
     status->applied_index = fsm_applied_index(replica->fsm);
+    /* After a start the engine has yet to hear what is committed; what was applied, was. */
+    status->commit_index = MAX_OF(engine_commit_index(replica->engine), status->applied_index);
     status->last_index = engine_last_index(replica->engine);
     status->is_leader = replica_is_leader(replica);
     status->is_ready = replica_is_ready(replica);
