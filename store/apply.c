@@ -3,7 +3,6 @@
 #include "store/history.h"
 #include "util/log.h"
 
-
 static void run(struct apply *apply, enum command_id id, const void *arguments) {
     switch (id) {
 #define COMMAND(number, SYMBOL, symbol, shape)                                                     \

@@ -48,7 +48,7 @@ static void load(struct mark *mark) {
         uint8_t bytes[SLOT_SIZE];
         uint64_t sequence;
         struct mark_state state;
-        if (pread(mark->fd, bytes, sizeof bytes, (off_t)(i * SLOT_SPACING)) == SLOT_SIZE &&
+        if (pread(mark->fd, bytes, sizeof bytes, (off_t)i * SLOT_SPACING) == SLOT_SIZE &&
             slot_decode(bytes, &sequence, &state) && sequence > mark->sequence) {
             mark->sequence = sequence;
             mark->state = state;
@@ -78,7 +78,7 @@ int mark_write(struct mark *mark, bool is_synced) {
     buf_init(&slot);
     mark->sequence++;
     slot_encode(mark->sequence, &mark->state, &slot);
-    off_t at = (off_t)(mark->sequence % SLOT_COUNT * SLOT_SPACING);
+    off_t at = (off_t)(mark->sequence % SLOT_COUNT) * SLOT_SPACING;
     ssize_t written;
     do {
         written = pwrite(mark->fd, slot.data, slot.size, at);
