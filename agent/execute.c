@@ -38,15 +38,14 @@ static void report_verdict(struct execution *run, size_t step, const struct netl
     }
 }
 
+static bool makes_route(const struct plan_step *step) {
+    return step->object.class == MODEL_ROUTE && step->verdict != PLAN_DELETE;
+}
+
 static void report_absent_link(struct execution *run, size_t step) {
     struct netlink_error error;
     (void)netlink_error_set(&error, ENODEV, "");
-    if (run->plan->steps[step].verdict != PLAN_DELETE &&
-        run->plan->steps[step].object.class == MODEL_ROUTE) {
-        run->report->waiting++;
-    } else {
-        report_verdict(run, step, &error);
-    }
+    report_verdict(run, step, &error);
 }
 
 static void flush(struct execution *run) {
@@ -141,8 +140,13 @@ static bool needs_link(const struct plan_step *step) {
 
 static void take_step(struct execution *run, size_t at) {
     const struct plan_step *step = &run->plan->steps[at];
-    unsigned index = index_of(run, model_link_of(&step->object));
-    if (needs_link(step) && index == 0) {
+    const struct link_info *link = link_of_name(&run->links, model_link_of(&step->object));
+    unsigned index = link != NULL ? link->index : 0;
+    if (needs_link(step) && makes_route(step) && (link == NULL || !link->is_up)) {
+        run->report->waiting++;
+        return;
+    }
+    if (needs_link(step) && link == NULL) {
         report_absent_link(run, at);
         return;
     }

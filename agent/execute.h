@@ -14,7 +14,7 @@ struct execute_failure {
 
 struct execute_report {
     size_t done;    /* also deletions of what was gone already */
-    size_t waiting; /* routes to a device that is not there (yet): a pod's that comes or goes */
+    size_t waiting; /* routes to a device that is not there or not up (yet): a pod comes or goes */
     size_t failed;  /* all; the first LIMIT_EXECUTE_FAILURES_MAX are below */
     struct execute_failure failures[LIMIT_EXECUTE_FAILURES_MAX];
 };

@@ -303,6 +303,27 @@ static void a_pod_without_its_link_waits_and_harms_nobody(void **state) {
     machine_free(machine);
 }
 
+static void a_pod_whose_link_is_not_up_yet_waits_and_then_gets_its_route(void **state) {
+    (void)state;
+    struct machine *machine = machine_new(2, "192.0.2.1");
+    struct world *world = machine->world;
+    struct netlink_error error;
+    struct link_veth_end host = {.name = "soon0", .mac = mac("02:00:00:00:00:0a")};
+    struct link_veth_end pod = {.name = "soon1", .mac = mac("02:00:00:00:00:0b")};
+    link_add_veth(&world->batch, &host, &pod, 1450);
+    world_send(world);
+    cluster_add_pod(&machine->cluster, "10.128.1.3", "soon0");
+    look(machine);
+    assert_int_equal(execute_plan(&world->netlink, &machine->plan, &machine->report, &error),
+                     ERR_OK);
+    assert_int_equal(machine->report.failed, 0);
+    assert_int_equal(machine->report.waiting, 1);
+    link_change(&world->batch, world_index(world, "soon0"), &(struct link_change){.sets_up = true});
+    world_send(world);
+    mend(machine, 1);
+    machine_free(machine);
+}
+
 static void the_parent_is_found_by_name_or_default_route(void **state) {
     (void)state;
     struct machine *machine = machine_new(1, "192.0.2.1");
@@ -445,6 +466,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_ours_stays_as_it_is),
         cmocka_unit_test(a_foreign_route_in_our_place_is_reported_and_kept),
         cmocka_unit_test(a_pod_without_its_link_waits_and_harms_nobody),
+        cmocka_unit_test(a_pod_whose_link_is_not_up_yet_waits_and_then_gets_its_route),
         cmocka_unit_test(the_parent_is_found_by_name_or_default_route),
         cmocka_unit_test(packets_cross_between_two_nodes),
         cmocka_unit_test(two_thousand_peers_are_there_in_seconds),
