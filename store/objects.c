@@ -1,8 +1,11 @@
 #include "store/objects.h"
 
+#include "store/bucket.h"
+
 #include <string.h>
 
 #define DIRECT_KEY_SIZE_MAX 510u
+#define LONG_COUNTER        "long_keys" /* numbers in TABLE_LONG given so far */
 #define BUCKET_MARK         0xFFu
 
 static void put_text(struct buf *out, const char *text) {
@@ -75,18 +78,26 @@ static bool decode_or_mark(struct txn *txn, struct slice record, struct object *
     return true;
 }
 
-/* A bucket is a row of records with their sizes, sorted by key. */
-static bool bucket_find(struct txn *txn, struct slice bucket, const char *key,
-                        struct object *out_object) {
-    struct reader reader = reader_of(bucket.data, bucket.size);
-    while (reader.size > 0 && txn->status == 0) {
-        struct object object;
-        if (decode_or_mark(txn, reader_bytes(&reader), &object) && strcmp(object.key, key) == 0) {
-            *out_object = object;
-            return true;
-        }
+/* The key of a long key's record in TABLE_LONG. */
+struct number_key {
+    uint8_t bytes[8];
+};
+
+static struct slice number_key(uint64_t number, struct number_key *out_key) {
+    for (unsigned i = 0; i < 8; i++) {
+        out_key->bytes[i] = (uint8_t)(number >> (8 * (7 - i)));
     }
-    return false;
+    return slice_of(out_key->bytes, sizeof out_key->bytes);
+}
+
+static bool get_long(struct txn *txn, uint64_t number, struct object *out_object) {
+    struct number_key key;
+    struct slice record;
+    if (!txn_get(txn, TABLE_LONG, number_key(number, &key), &record)) {
+        txn->status = txn->status != 0 ? txn->status : MDB_CORRUPTED; /* a bucket names it */
+        return false;
+    }
+    return decode_or_mark(txn, record, out_object);
 }
 
 bool objects_get(struct txn *txn, const char *key, struct object *out_object) {
@@ -96,40 +107,49 @@ bool objects_get(struct txn *txn, const char *key, struct object *out_object) {
     if (!txn_get(txn, TABLE_OBJECTS, lmdb_key, &value)) {
         return false;
     }
-    return place.is_bucket ? bucket_find(txn, value, key, out_object)
-                           : decode_or_mark(txn, value, out_object);
+    if (!place.is_bucket) {
+        return decode_or_mark(txn, value, out_object);
+    }
+    uint64_t number = bucket_find(value, slice_of_text(key));
+    return number != 0 && get_long(txn, number, out_object);
 }
 
-/* The bucket without `key`, and with `record` (when it is not empty) in its sorted place. */
-static void bucket_change(struct txn *txn, struct slice lmdb_key, const char *key,
-                          struct slice record) {
-    struct slice old = slice_of(NULL, 0);
-    txn_get(txn, TABLE_OBJECTS, lmdb_key, &old);
-    struct buf bucket;
-    buf_init(&bucket);
-    bool is_placed = record.size == 0;
-    struct reader reader = reader_of(old.data, old.size);
-    while (reader.size > 0 && txn->status == 0) {
-        struct slice entry = reader_bytes(&reader);
-        struct object object;
-        int order = decode_or_mark(txn, entry, &object) ? strcmp(object.key, key) : 0;
-        if (!is_placed && order > 0) {
-            buf_put_bytes(&bucket, record.data, record.size);
-            is_placed = true;
-        }
-        if (order != 0) {
-            buf_put_bytes(&bucket, entry.data, entry.size);
-        }
+static void put_long(struct txn *txn, struct slice lmdb_key, const char *key, struct slice record) {
+    struct slice bucket = slice_of(NULL, 0);
+    struct number_key number;
+    txn_get(txn, TABLE_OBJECTS, lmdb_key, &bucket);
+    struct bucket_entry entry = {.key = slice_of_text(key)};
+    entry.number = bucket_find(bucket, entry.key);
+    if (entry.number == 0) {
+        struct buf changed; /* made before anything is written: the bucket lies in a page */
+        buf_init(&changed);
+        entry.number = txn_get_number(txn, LONG_COUNTER) + 1;
+        bucket_add(bucket, &entry, &changed);
+        txn_put_number(txn, LONG_COUNTER, entry.number);
+        txn_put(txn, TABLE_OBJECTS, lmdb_key, buf_slice(&changed));
+        buf_deinit(&changed);
     }
-    if (!is_placed) {
-        buf_put_bytes(&bucket, record.data, record.size);
+    txn_put(txn, TABLE_LONG, number_key(entry.number, &number), record);
+}
+
+static void delete_long(struct txn *txn, struct slice lmdb_key, const char *key) {
+    struct slice bucket = slice_of(NULL, 0);
+    struct number_key number;
+    txn_get(txn, TABLE_OBJECTS, lmdb_key, &bucket);
+    uint64_t found = bucket_find(bucket, slice_of_text(key));
+    if (found == 0) {
+        return;
     }
-    if (bucket.size > 0) {
-        txn_put(txn, TABLE_OBJECTS, lmdb_key, buf_slice(&bucket));
+    struct buf changed;
+    buf_init(&changed);
+    bucket_remove(bucket, slice_of_text(key), &changed);
+    if (changed.size > 0) {
+        txn_put(txn, TABLE_OBJECTS, lmdb_key, buf_slice(&changed));
     } else {
         txn_delete(txn, TABLE_OBJECTS, lmdb_key);
     }
-    buf_deinit(&bucket);
+    buf_deinit(&changed);
+    txn_delete(txn, TABLE_LONG, number_key(found, &number));
 }
 
 void objects_put(struct txn *txn, const struct object *object) {
@@ -139,7 +159,7 @@ void objects_put(struct txn *txn, const struct object *object) {
     buf_init(&record);
     object_encode(object, &record);
     if (place.is_bucket) {
-        bucket_change(txn, lmdb_key, object->key, buf_slice(&record));
+        put_long(txn, lmdb_key, object->key, buf_slice(&record));
     } else {
         txn_put(txn, TABLE_OBJECTS, lmdb_key, buf_slice(&record));
     }
@@ -150,7 +170,7 @@ void objects_delete(struct txn *txn, const char *key) {
     struct place place;
     struct slice lmdb_key = place_of(key, &place);
     if (place.is_bucket) {
-        bucket_change(txn, lmdb_key, key, slice_of(NULL, 0));
+        delete_long(txn, lmdb_key, key);
     } else {
         txn_delete(txn, TABLE_OBJECTS, lmdb_key);
     }
@@ -165,35 +185,53 @@ struct walk {
     int status; /* the walk's own: txn->status is overwritten when txn_walk returns */
 };
 
-/* One record of the walk; false ends it. */
-static bool visit(struct walk *walk, struct slice record) {
-    struct object object;
-    if (object_decode(record, &object) != ERR_OK) {
-        walk->status = MDB_CORRUPTED;
-        return false;
-    }
-    struct slice key = slice_of_text(object.key);
+static bool fail_walk(struct walk *walk) {
+    walk->status = walk->txn->status != 0 ? walk->txn->status : MDB_CORRUPTED;
+    return false;
+}
+
+/* What the walk does with a key. */
+enum verdict { VERDICT_TAKE, VERDICT_PASS_OVER, VERDICT_END };
+
+static enum verdict judge(const struct walk *walk, struct slice key) {
     if (!slice_starts_with(key, walk->prefix)) {
-        return slice_compare(key, walk->prefix) < 0;
+        return slice_compare(key, walk->prefix) < 0 ? VERDICT_PASS_OVER : VERDICT_END;
     }
-    if (walk->after != NULL && strcmp(object.key, walk->after) <= 0) {
-        return true;
+    bool is_before = walk->after != NULL && slice_compare(key, slice_of_text(walk->after)) <= 0;
+    return is_before ? VERDICT_PASS_OVER : VERDICT_TAKE;
+}
+
+static bool visit_bucket(struct walk *walk, struct slice bucket) {
+    struct reader reader = reader_of(bucket.data, bucket.size);
+    struct bucket_entry entry;
+    while (bucket_next(&reader, &entry)) {
+        enum verdict verdict = judge(walk, entry.key);
+        struct object object;
+        if (verdict == VERDICT_END) {
+            return false;
+        }
+        if (verdict == VERDICT_TAKE && !get_long(walk->txn, entry.number, &object)) {
+            return fail_walk(walk);
+        }
+        if (verdict == VERDICT_TAKE && !walk->callback(walk->owner, &object)) {
+            return false;
+        }
     }
-    return walk->callback(walk->owner, &object);
+    return !reader.is_broken || fail_walk(walk);
 }
 
 static bool visit_row(void *owner, struct slice key, struct slice value) {
     struct walk *walk = owner;
-    if (!is_bucket(key)) {
-        return visit(walk, value);
+    if (is_bucket(key)) {
+        return visit_bucket(walk, value);
     }
-    struct reader reader = reader_of(value.data, value.size);
-    while (reader.size > 0) {
-        if (!visit(walk, reader_bytes(&reader))) {
-            return false;
-        }
+    enum verdict verdict = judge(walk, key);
+    struct object object;
+    if (verdict != VERDICT_TAKE) {
+        return verdict == VERDICT_PASS_OVER;
     }
-    return true;
+    return decode_or_mark(walk->txn, value, &object) ? walk->callback(walk->owner, &object)
+                                                     : fail_walk(walk);
 }
 
 void objects_walk(struct txn *txn, const char *prefix, const char *after, store_object_cb callback,

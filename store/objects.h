@@ -1,8 +1,8 @@
 /* The objects by key, in key order.
  *
  * LMDB keys have at most 511 bytes, ours 1,024. A key of up to 510 bytes is its own LMDB key.
- * Longer keys that share their first 510 bytes live together in one bucket, whose LMDB key is those
- * bytes and 0xFF (which no UTF-8 text contains), sorted inside: so the walk's order is the keys'
+ * Longer keys that share their first 510 bytes are listed in one bucket (store/bucket.h), whose
+ * LMDB key is those bytes and 0xFF (which no UTF-8 text contains): so the walk's order is the keys'
  * order throughout. */
 #ifndef WEFT_STORE_OBJECTS_H
 #define WEFT_STORE_OBJECTS_H

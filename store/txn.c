@@ -3,9 +3,9 @@
 #include <string.h>
 
 static const char *const table_names[] = {
-    [TABLE_META] = "meta",       [TABLE_OBJECTS] = "objects",       [TABLE_EVENTS] = "events",
-    [TABLE_HOLDERS] = "holders", [TABLE_PUBLIC_IPS] = "public_ips", [TABLE_DUE] = "due",
-    [TABLE_FREED] = "freed",     [TABLE_FORMER] = "former",
+    [TABLE_META] = "meta",     [TABLE_OBJECTS] = "objects", [TABLE_LONG] = "long",
+    [TABLE_EVENTS] = "events", [TABLE_HOLDERS] = "holders", [TABLE_PUBLIC_IPS] = "public_ips",
+    [TABLE_DUE] = "due",       [TABLE_FREED] = "freed",     [TABLE_FORMER] = "former",
 };
 static_assert(ARRAY_COUNT(table_names) == TABLE_COUNT, "a name for each table");
 

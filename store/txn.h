@@ -16,6 +16,7 @@
 enum table {
     TABLE_META,       /* name -> number (store/meta) */
     TABLE_OBJECTS,    /* key -> record (store/objects) */
+    TABLE_LONG,       /* number -> record of a key longer than LMDB takes (store/bucket) */
     TABLE_EVENTS,     /* revision, number in it -> event (store/history) */
     TABLE_HOLDERS,    /* network, node, subnet -> nothing: what a node holds or has reserved */
     TABLE_PUBLIC_IPS, /* network, address -> subnet */

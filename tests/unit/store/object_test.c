@@ -121,6 +121,29 @@ static void keys_longer_than_lmdb_takes_keep_their_order(void **state) {
     assert_int_equal(keys.count, 6);
 }
 
+static void long_keys_change_one_by_one(void **state) {
+    struct bench *bench = *state;
+    const char *first = long_key(bench, 600, 'a');
+    const char *second = long_key(bench, 600, 'b');
+    assert_int_equal(bench_put_kv(bench, first, "1"), ERR_OK);
+    assert_int_equal(bench_put_kv(bench, second, "2"), ERR_OK);
+    assert_int_equal(bench_put_kv(bench, first, "3"), ERR_OK);
+    assert_int_equal(bench->outcome.object.version, 2);
+    struct store_read read;
+    struct object object;
+    assert_int_equal(store_read_begin(bench->store, &read), ERR_OK);
+    assert_int_equal(store_get(&read, first, &object), ERR_OK);
+    assert_memory_equal(object.payload.data, "3", 1);
+    assert_int_equal(store_get(&read, second, &object), ERR_OK);
+    assert_memory_equal(object.payload.data, "2", 1);
+    assert_int_equal(store_get(&read, long_key(bench, 600, 'c'), &object), ERR_NOT_FOUND);
+    store_read_end(&read);
+    assert_int_equal(bench_delete(bench, first, false), ERR_OK);
+    assert_int_equal(bench_put_kv(bench, first, "4"), ERR_OK);
+    assert_int_equal(bench->outcome.object.version, 1);
+    assert_int_equal(bench_replay(bench), store_digest(bench->store));
+}
+
 static void delete_prefix_takes_the_confirmed_count_or_nothing(void **state) {
     struct bench *bench = *state;
     bench_put_kv(bench, "kv/a/1", "");
@@ -201,6 +224,7 @@ int main(void) {
         STORE_TEST(a_failed_condition_shows_what_is_there),
         STORE_TEST(list_is_ordered_and_bounded_by_prefix),
         STORE_TEST(keys_longer_than_lmdb_takes_keep_their_order),
+        STORE_TEST(long_keys_change_one_by_one),
         STORE_TEST(delete_prefix_takes_the_confirmed_count_or_nothing),
         STORE_TEST(events_tell_every_change_once_in_order),
         STORE_TEST(a_reopened_store_passes_over_what_it_has),
