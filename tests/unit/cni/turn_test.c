@@ -2,6 +2,7 @@
 #include "cni/turn.h"
 
 #include <poll.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -40,7 +41,7 @@ static int close_world(void **state) {
 static pid_t begin_elsewhere(const struct world *world, const char *container_id, int own_turn,
                              int *out_pipe) {
     int ends[2];
-    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
