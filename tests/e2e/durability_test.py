@@ -398,6 +398,19 @@ class Damage(Crashes):
         self.flip(ballot, os.path.getsize(ballot) // 2)
         self.assertIn("ballot", self.refuses_to_start(member))
 
+    def test_a_flipped_bit_in_the_view_is_never_answered(self):
+        member = self.cluster.members[0]
+        self.fill()
+        before = member.api.get("/v1/kv?limit=all").json
+        self.assertEqual(member.stop(), 0)
+        [view] = glob.glob(f"{member.data_dir}/**/data.mdb", recursive=True)
+        with open(view, "rb") as file:
+            offset = file.read().index(b"v" * 100) + 50
+        self.flip(view, offset)
+        member.start()
+        self.cluster.settle()
+        self.assertEqual(member.api.get("/v1/kv?limit=all").json, before)
+
     def test_one_server_alone_keeps_what_it_acknowledged(self):
         member = self.cluster.members[0]
         for number in range(5):

@@ -375,7 +375,8 @@ class Failover(WithServer):
     def kill_leader(self):
         leader = self.cluster.leader()
         leader.kill()
-        self.addCleanup(leader.start)
+        self.addCleanup(self.cluster.settle)
+        self.addCleanup(leader.start)  # cleanups run backwards
         return [member.api for member in self.cluster.members if member is not leader]
 
     def test_a_change_of_leader_does_not_shorten_a_lease(self):

@@ -166,7 +166,7 @@ class Cluster:
         try:
             for member in self.members:
                 member.start()
-            self.leader()
+            self.settle()
         except BaseException:
             with contextlib.suppress(AssertionError):
                 self.close()
@@ -194,6 +194,16 @@ class Cluster:
                     if cluster.get("leader") == member.name:
                         return member
         return None
+
+    def settle(self, seconds=LEADER_S):
+        """Waits until every running member names the same leader: then each takes writes."""
+
+        def names():
+            found = {member.api.get("/v1/cluster", timeout=2.0).json.get("leader") for member in running}
+            return len(found) == 1 and None not in found
+
+        running = [member for member in self.members if member.is_running]
+        wait_until("all members know the leader", names, seconds)
 
     def followers(self):
         leader = self.leader()
