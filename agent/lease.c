@@ -124,6 +124,9 @@ static void acquire_done(struct call *call, void *owner, enum err err) {
     }
     if (err != ERR_OK) {
         note_trouble(lease, "no subnet acquired", &call->problem);
+        if (err == ERR_INVALID) {
+            lease->prefer = (struct ip_prefix){0}; /* the network may have other addresses now */
+        }
         json_free(json);
         buf_clear(&lease->asked);
         back_off(lease);

@@ -209,6 +209,24 @@ static void a_lost_lease_is_told_and_acquired_again_by_preference(void **state) 
     assert_int_equal(world->lease.state, LEASE_HELD);
 }
 
+static void a_wish_that_the_network_no_longer_has_is_given_up(void **state) {
+    struct world *world = *state;
+    static const struct scripted script[] = {
+        {"/acquire", 201, GRANT("10.244.7.0/24", "9", "60"), 0},
+        {"/renew", 409, PROBLEM("lease_lost"), 0},
+        {"/acquire", 422, PROBLEM("invalid"), 0},
+        {"/acquire", 201, GRANT("10.99.1.0/24", "12", "60"), 0}};
+    set_script(world, script, 1);
+    want(world, "192.0.2.1");
+    play(world);
+    world->script_size = 4;
+    lease_hurry(&world->lease);
+    play(world);
+    assert_non_null(strstr(world->bodies[2], "prefer"));
+    assert_null(strstr(world->bodies[3], "prefer"));
+    assert_int_equal(world->lease.epoch, 12);
+}
+
 static void a_refused_acquire_is_tried_again(void **state) {
     struct world *world = *state;
     static const struct scripted script[] = {
@@ -346,6 +364,7 @@ int main(void) {
         LEASE_TEST(a_lease_is_current_for_nine_tenths_of_its_time),
         LEASE_TEST(a_lease_is_renewed_after_a_third_of_its_time),
         LEASE_TEST(a_lost_lease_is_told_and_acquired_again_by_preference),
+        LEASE_TEST(a_wish_that_the_network_no_longer_has_is_given_up),
         LEASE_TEST(a_refused_acquire_is_tried_again),
         LEASE_TEST(a_failed_renewal_keeps_the_lease),
         LEASE_TEST(another_address_is_acquired_for_at_once),
