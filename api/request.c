@@ -66,6 +66,9 @@ static enum err read_request(struct request *request) {
     const struct http_message *message = request->message;
     struct problem *problem = &request->problem;
     enum err err = http_parse_target(message->target, request->arena, &request->target, problem);
+    if (err != ERR_OK && message->method != METHOD_GET && message->method != METHOD_HEAD) {
+        problem->outcome = WRITE_OUTCOME_NOT_APPLIED; /* a write to who knows what */
+    }
     if (err == ERR_OK) {
         err = dispatch_find(message->method, request->target.path, request->arena, &request->route,
                             problem);

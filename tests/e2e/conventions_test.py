@@ -214,6 +214,8 @@ class Conventions(claims.TestCase):
             with self.subTest(path=path):
                 answer = self.api.get(path)
                 self.assertEqual(answer.status, 400, answer)
+                self.assertNotIn("outcome", answer.json)
+                self.refuse("PUT", path, 400, "bad_request", b"1")
 
     # ---- limits ----
 
