@@ -105,6 +105,7 @@ class Namespace:
         self.world = world
         self.name = name
         self.netns = f"{world.prefix}-{name}"
+        world.namespaces.append(self)  # first: what is half made is removed too
         run(["ip", "netns", "add", self.netns])
         run(["ip", "-n", self.netns, "link", "set", "lo", "up"])
 
@@ -160,9 +161,13 @@ class World:
         self.directory = tempfile.mkdtemp(prefix=f"{self.prefix}-")
         self.processes = []
         self.namespaces = []
-        self.switch = self._add(Namespace(self, "switch"))
-        run(["ip", "-n", self.switch.netns, "link", "add", "switch0", "type", "bridge"])
-        run(["ip", "-n", self.switch.netns, "link", "set", "switch0", "up"])
+        try:
+            self.switch = Namespace(self, "switch")
+            run(["ip", "-n", self.switch.netns, "link", "add", "switch0", "type", "bridge"])
+            run(["ip", "-n", self.switch.netns, "link", "set", "switch0", "up"])
+        except BaseException:
+            self.close()  # nobody else can: there is no world yet
+            raise
 
     def __enter__(self):
         return self
@@ -170,16 +175,12 @@ class World:
     def __exit__(self, *_):
         self.close()
 
-    def _add(self, namespace):
-        self.namespaces.append(namespace)
-        return namespace
-
     def add_host(self, name, address):
-        return self._add(Host(self, name, address))
+        return Host(self, name, address)
 
     def add_pod(self, name):
         """A namespace for a plugin to wire: it has only lo."""
-        return self._add(Namespace(self, name))
+        return Namespace(self, name)
 
     def close(self):
         for process in reversed(self.processes):
