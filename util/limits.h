@@ -68,7 +68,7 @@
 #define LIMIT_RAFT_FRAME_ENTRIES_MAX   1024u
 #define LIMIT_RAFT_PEER_QUEUE_SIZE_MAX (64u * 1024u * 1024u)
 #define LIMIT_RAFT_SEGMENT_SIZE        (8u * 1024u * 1024u)
-#define LIMIT_RAFT_LOG_CACHE_SIZE_MAX  (64u * 1024u * 1024u) /* newest entries kept in memory */
+#define LIMIT_RAFT_LOG_CACHE_SIZE_MAX  (1024u * 1024u) /* newest entries kept in memory */
 #define LIMIT_RAFT_MESSAGE_SIZE_MAX    (8u * 1024u * 1024u) /* entries' bytes in one AppendEntries */
 #define LIMIT_RAFT_APPLY_SIZE_MAX      (16u * 1024u * 1024u) /* applied in one transaction */
 #define LIMIT_RAFT_APPLY_ENTRIES_MAX   1024u
