@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/h_list.h"
+#include "api/leader.h"
 #include "api/request.h"
 
 #include <stdlib.h>
@@ -56,6 +57,7 @@ struct api *api_open(const struct api_options *options) {
     api->alarms = alarm_clock_open(options->loop);
     list_init(&api->requests);
     list_init(&api->revision_waits);
+    leader_waits_init(api);
     list_init(&api->streams);
     api->idle = must_alloc(sizeof *api->idle);
     api->bookmark = must_alloc(sizeof *api->bookmark);
@@ -106,6 +108,10 @@ void api_applied(struct api *api) {
     api_wake(api);
 }
 
+void api_changed(struct api *api) {
+    leader_changed(api);
+}
+
 /* --- Closing: the server, then the calls, then the handles. --- */
 
 static void part_closed(void *owner) {
@@ -129,6 +135,7 @@ static void handle_closed(uv_handle_t *handle) {
 static void server_gone(void *owner) {
     struct api *api = owner;
     CHECK(list_is_empty(&api->requests));
+    alarm_clear(&api->leader_look);
     api->open_handles = 4;
     forwarder_close(&api->forwarder, part_closed, api);
     alarm_clock_close(api->alarms, part_closed, api);

@@ -32,6 +32,8 @@ struct api {
     struct alarm_clock *alarms;
     struct list requests;       /* all that are not done */
     struct list revision_waits; /* of requests: min_revision is not reached */
+    struct list leader_waits;   /* of requests: nobody takes them (leader.c) */
+    struct alarm leader_look;   /* set while some of these are there */
     struct list streams;        /* of requests: lists that are being streamed (h_list.c) */
     unsigned stream_count;
     struct uv_idle_s *idle;      /* runs while a stream or a watcher has more to take */
@@ -51,6 +53,8 @@ MUST_USE enum err api_listen(struct api *api, const struct socket_address *addre
 void api_close(struct api *api, void (*closed)(void *owner), void *owner);
 /* The store has applied more: call it after each commit. */
 void api_applied(struct api *api);
+/* This server's role, or the leader that it knows, has changed. */
+void api_changed(struct api *api);
 /* Somebody has room again: catch up in the turns that follow. */
 void api_wake(struct api *api);
 

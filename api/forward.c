@@ -1,5 +1,6 @@
 #include "api/forward.h"
 
+#include "api/leader.h"
 #include "api/request.h"
 
 #include <stdlib.h>
@@ -43,23 +44,62 @@ static struct forward_target *find_target(struct forwarder *forwarder, const cha
     return target;
 }
 
-/* No answer came: what is known of the write goes to the client. */
-static void fail_unanswered(struct request *request, const struct problem *problem) {
-    bool is_unknown = problem->outcome != WRITE_OUTCOME_NOT_APPLIED;
-    request->problem.outcome = is_unknown ? WRITE_OUTCOME_UNKNOWN : WRITE_OUTCOME_NOT_APPLIED;
-    request->problem.retry_after_s = 1;
-    request_fail(request, is_unknown ? ERR_COMMIT_TIMEOUT : ERR_NO_LEADER,
-                 "the leader could not be asked: %s", problem->detail);
+/* The leader did not take it, or its key makes another try safe. */
+static bool is_for_another_try(const struct request *request, const struct problem *problem) {
+    switch (problem->err) {
+    case ERR_NO_LEADER:
+    case ERR_NO_QUORUM:
+    case ERR_COMMIT_TIMEOUT:
+    case ERR_UNREACHABLE:
+    case ERR_CLOSED:
+    case ERR_TIMEOUT:
+        return problem->outcome == WRITE_OUTCOME_NOT_APPLIED || request_is_repeatable(request);
+    default:
+        return false;
+    }
+}
+
+/* What it says of itself is true, and an earlier try's outcome is still open. */
+static bool is_too_sure(const struct request *request, const struct problem *problem) {
+    return request->may_have_happened && problem->outcome == WRITE_OUTCOME_NOT_APPLIED &&
+           err_retryable(problem->err);
 }
 
 static void call_done(struct call *call, void *owner, enum err err) {
-    (void)err;
     struct request *request = owner;
+    const struct problem *problem = &call->problem;
     request_end_wait(request);
-    if (call->answer.status != 0 && call->answer.message != NULL) {
+    if (err != ERR_OK && is_for_another_try(request, problem)) {
+        request->may_have_happened |= problem->outcome != WRITE_OUTCOME_NOT_APPLIED;
+        leader_await(request);
+    } else if (err != ERR_OK && is_too_sure(request, problem)) {
+        request_fail_unknown(request, problem->detail);
+    } else if (call->answer.status != 0 && call->answer.message != NULL) {
         request_pass_on(request, &call->answer);
+    } else if (problem->outcome == WRITE_OUTCOME_NOT_APPLIED) {
+        request->problem.retry_after_s = 1;
+        request_fail(request, ERR_OVERLOADED, "the leader could not be asked: %s", problem->detail);
     } else {
-        fail_unanswered(request, &call->problem);
+        request_fail_unknown(request, problem->detail);
+    }
+}
+
+void forward_recall(struct api *api, struct list *out_requests) {
+    const struct member *leader = replica_leader(api->options.replica);
+    LIST_FOR_EACH(&api->requests, node) {
+        struct request *request = CONTAINER_OF(node, struct request, node);
+        if (request->wait != WAIT_FORWARD ||
+            strcmp(request->forwarded_to->url, leader->api_url) == 0) {
+            continue;
+        }
+        bool was_sent = request->call->state != CALL_STATE_WAITING;
+        if (was_sent && !request_is_repeatable(request)) {
+            continue;
+        }
+        request->may_have_happened |= was_sent;
+        call_cancel(request->call);
+        request_end_wait(request);
+        list_append(out_requests, &request->leader_node);
     }
 }
 
@@ -90,6 +130,7 @@ static void fill_request(struct request *request, struct client_request *forward
     }
     copy_header(request, forwarded, "if-match");
     copy_header(request, forwarded, "if-none-match");
+    copy_header(request, forwarded, "idempotency-key");
     client_request_add_header(forwarded, "x-request-id", exchange_request_id(request->exchange));
     client_request_add_header(forwarded, FORWARDED_HEADER, request->api->options.name);
 }
@@ -97,9 +138,9 @@ static void fill_request(struct request *request, struct client_request *forward
 void forward_request(struct request *request) {
     struct api *api = request->api;
     const struct member *leader = replica_leader(api->options.replica);
-    const char *forwarded_by = http_find_header(request->message, FORWARDED_HEADER);
-    if (forwarded_by != NULL || leader == NULL || strcmp(leader->name, api->options.name) == 0) {
-        request_fail_leaderless(request, WRITE_OUTCOME_NOT_APPLIED);
+    if (request_is_forwarded(request) || leader == NULL ||
+        strcmp(leader->name, api->options.name) == 0) {
+        leader_await(request);
         return;
     }
     struct forward_target *target =
@@ -111,8 +152,9 @@ void forward_request(struct request *request) {
     }
     struct client_request forwarded;
     fill_request(request, &forwarded);
+    request->forwarded_to = target;
     request->call = arena_alloc(request->arena, sizeof *request->call);
-    request_start_wait(request, WAIT_FORWARD, request->params.timeout_ms);
+    request_start_wait(request, WAIT_FORWARD);
     call_start(request->call, api->forwarder.pool, &target->servers, &forwarded, call_done,
                request);
 }

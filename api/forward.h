@@ -1,14 +1,16 @@
 /* Forwarding: a write that came to a follower goes to the leader, once. The call carries a header
- * that says so; a server that is not the leader refuses it (no loops), and the client hears
- * no_leader. The leader's answer goes back as it is. */
+ * that says so; a server that is not the leader refuses it (no loops). The leader's answer goes
+ * back as it is; where the leader did not take the request, or the request may be repeated, it
+ * waits for the next one (leader.h). */
 #ifndef WEFT_API_FORWARD_H
 #define WEFT_API_FORWARD_H
 
 #include "client/call.h"
 #include "util/limits.h"
 
+struct api;
+struct list;
 struct request;
-struct member;
 
 /* Its value is the name of the server that forwards. */
 #define FORWARDED_HEADER "x-weft-forwarded"
@@ -31,5 +33,8 @@ void forwarder_close(struct forwarder *forwarder, void (*closed)(void *owner), v
 /* Sends the request to the leader and answers it with what comes back; or refuses it. The request
  * waits meanwhile. */
 void forward_request(struct request *request);
+/* Takes calls to a former leader back, where that does no harm: requests to be run again come to
+ * `out_requests`, by their leader_node. */
+void forward_recall(struct api *api, struct list *out_requests);
 
 #endif

@@ -83,7 +83,7 @@ void handle_readyz(struct request *request) {
     bool has_quorum = status.reachable >= status.needed;
     bool is_led = status.leader_id != 0 && (!status.is_leader || status.is_ready);
     if (!is_led || !has_quorum) {
-        request_fail_leaderless(request, WRITE_OUTCOME_NONE);
+        request_fail_leaderless(request);
         return;
     }
     buf_init(&body);

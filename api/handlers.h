@@ -5,6 +5,7 @@
 #define WEFT_API_HANDLERS_H
 
 #include "api/request.h"
+#include "api/write.h"
 
 /* h_resource.c: one object of any kind but KV. */
 void handle_object_get(struct request *request);

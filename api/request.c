@@ -1,11 +1,12 @@
 /* The happy path: request_begin reads and dispatches; the handler checks, then waits for a read, a
- * decision or the leader; the wait ends, `resume` builds the answer; finish takes all back. Then
- * each way to fail: refused while reading, refused by the handler, the wait failed, the deadline
- * passed (late), the client gone. */
+ * decision (write.c) or the leader (forward.c, leader.c); the wait ends, `resume` builds the
+ * answer; finish takes all back. Then each way to fail: refused while reading, refused by the
+ * handler, the wait failed, the deadline passed (late), the client gone. */
 #include "api/request.h"
 
 #include "api/h_list.h"
-#include "api/render.h"
+#include "api/leader.h"
+#include "api/write.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,8 +50,17 @@ static void move(struct request *request, enum request_state to) {
     CHECK(is_consistent(request));
 }
 
-static bool is_write(const struct request *request) {
+bool request_is_write(const struct request *request) {
     return request->route != NULL && (request->route->flags & ROUTE_WRITE) != 0;
+}
+
+bool request_is_repeatable(const struct request *request) {
+    return !request_is_write(request) ||
+           http_find_header(request->message, "idempotency-key") != NULL;
+}
+
+bool request_is_forwarded(const struct request *request) {
+    return http_find_header(request->message, FORWARDED_HEADER) != NULL;
 }
 
 /* --- Reading. --- */
@@ -91,6 +101,7 @@ void request_begin(struct exchange *exchange, void *owner) {
     problem_init(&request->problem);
     buf_init(&request->command);
     list_init(&request->revision_node);
+    list_init(&request->leader_node);
     alarm_init(&request->deadline, api->alarms, deadline_passed);
     list_append(&api->requests, &request->node);
     exchange_set_handlers(exchange, &exchange_callbacks, request);
@@ -99,6 +110,12 @@ void request_begin(struct exchange *exchange, void *owner) {
         return;
     }
     move(request, REQUEST_CHECKING);
+    request->route->handle(request);
+}
+
+void request_run_again(struct request *request) {
+    problem_init(&request->problem);
+    request->is_confirmed = false;
     request->route->handle(request);
 }
 
@@ -117,13 +134,11 @@ struct json *request_json(struct request *request) {
 
 /* --- Waiting. --- */
 
-msec_t request_remaining_ms(const struct request *request) {
-    msec_t now_ms = alarm_clock_now(request->api->alarms);
-    return request->deadline.at_ms > now_ms ? request->deadline.at_ms - now_ms : 0;
-}
-
-void request_start_wait(struct request *request, enum request_wait wait, msec_t timeout_ms) {
-    alarm_set(&request->deadline, alarm_clock_now(request->api->alarms) + timeout_ms);
+void request_start_wait(struct request *request, enum request_wait wait) {
+    if (request->until_ms == 0) {
+        request->until_ms = alarm_clock_now(request->api->alarms) + request->params.timeout_ms;
+    }
+    alarm_set(&request->deadline, request->until_ms);
     request->wait = wait;
     move(request, REQUEST_WAITING);
 }
@@ -144,6 +159,9 @@ static void cancel_wait(struct request *request) {
         break;
     case WAIT_REVISION:
         list_remove(&request->revision_node);
+        break;
+    case WAIT_LEADER:
+        list_remove(&request->leader_node);
         break;
     case WAIT_PROPOSAL:
         replica_abandon(api->options.replica, &request->proposal);
@@ -166,10 +184,11 @@ static void read_ready(struct read_request *read, enum err err) {
     if (err == ERR_OK) {
         request->is_confirmed = true;
         read_step(request);
-    } else if (err == ERR_NO_LEADER || err == ERR_NO_QUORUM) {
-        request_fail_leaderless(request, WRITE_OUTCOME_NONE);
+    } else if (err == ERR_OVERLOADED) {
+        request->problem.retry_after_s = 1;
+        request_fail(request, err, "too many reads wait for their turn");
     } else {
-        request_fail(request, err, "the read could not be confirmed");
+        leader_await(request);
     }
 }
 
@@ -182,13 +201,13 @@ static void read_step(struct request *request) {
         is_plain ? params->min_revision == 0 : strcmp(params->consistency, "linearizable") == 0;
     if (needs_confirmation && !request->is_confirmed) {
         request->read.ready = read_ready;
-        request_start_wait(request, WAIT_READ, params->timeout_ms);
+        request_start_wait(request, WAIT_READ);
         replica_read(api->options.replica, &request->read);
         return;
     }
     if (store_revision(api->options.store) < params->min_revision) {
         list_append(&api->revision_waits, &request->revision_node);
-        request_start_wait(request, WAIT_REVISION, params->timeout_ms);
+        request_start_wait(request, WAIT_REVISION);
         return;
     }
     request->is_stale = !needs_confirmation;
@@ -261,92 +280,45 @@ void request_wait_change(struct request *request, msec_t wait_ms, request_resume
     }
     request->watcher.handlers = &change_handlers;
     watch_start(&api->hub, &request->watcher);
-    request_start_wait(request, WAIT_CHANGE, wait_ms);
+    request->until_ms = alarm_clock_now(api->alarms) + wait_ms;
+    request_start_wait(request, WAIT_CHANGE);
     api_wake(api);
-}
-
-static void fill_undecided(struct request *request, enum err err) {
-    struct problem *problem = &request->problem;
-    problem->outcome =
-        err == ERR_COMMIT_TIMEOUT ? WRITE_OUTCOME_UNKNOWN : WRITE_OUTCOME_NOT_APPLIED;
-    if (err == ERR_COMMIT_TIMEOUT) {
-        problem_set(problem, err, "leadership was lost before the write was decided");
-    } else if (err == ERR_OVERLOADED) {
-        problem->retry_after_s = 1;
-        problem_set(problem, err, "too many writes wait for their turn");
-    } else {
-        problem_set(problem, err, "%s", err_title(err));
-    }
-}
-
-/* The state machine has decided against it. */
-static void refuse_decided(struct request *request) {
-    struct outcome *outcome = request->outcome;
-    request->problem = outcome->problem;
-    request->problem.outcome = WRITE_OUTCOME_NOT_APPLIED;
-    if (outcome->has_current) {
-        request->problem.current = render_to_arena(&outcome->current, request->arena);
-    }
-    request_refuse(request);
-}
-
-static void proposal_decided(struct proposal *proposal, enum err err) {
-    struct request *request = CONTAINER_OF(proposal, struct request, proposal);
-    request_end_wait(request);
-    if (err == ERR_NO_LEADER || err == ERR_NO_QUORUM) {
-        request_fail_leaderless(request, WRITE_OUTCOME_NOT_APPLIED);
-    } else if (err != ERR_OK) {
-        fill_undecided(request, err);
-        request_refuse(request);
-    } else if (request->outcome->problem.err != ERR_OK) {
-        refuse_decided(request);
-    } else {
-        request->resume(request);
-    }
-}
-
-void request_write(struct request *request, enum command_id command, const void *arguments,
-                   request_resume_cb resume_) {
-    struct replica *replica = request->api->options.replica;
-    if (!replica_is_leader(replica)) {
-        forward_request(request);
-        return;
-    }
-    request->resume = resume_;
-    command_encode(command, arguments, &request->command);
-    request->outcome = arena_alloc(request->arena, sizeof *request->outcome);
-    request->outcome->arena = request->arena;
-    problem_init(&request->outcome->problem);
-    request->proposal = (struct proposal){.command = buf_slice(&request->command),
-                                          .outcome = request->outcome,
-                                          .decided = proposal_decided};
-    request_start_wait(request, WAIT_PROPOSAL, request->params.timeout_ms);
-    replica_propose(replica, &request->proposal);
 }
 
 /* --- Late, and gone. --- */
 
-static void fail_late(struct request *request, enum write_outcome outcome) {
-    request->problem.outcome = outcome;
-    request_fail(request, ERR_COMMIT_TIMEOUT, "no decision came within %" PRIu64 " ms",
-                 request->params.timeout_ms);
-}
-
 static void fail_late_read(struct request *request) {
     struct replica_status status;
     replica_status(request->api->options.replica, &status);
-    if (status.reachable < status.needed) {
-        request_fail_leaderless(request, WRITE_OUTCOME_NONE);
+    if (status.reachable < status.needed || status.leader_id == 0) {
+        request_fail_leaderless(request);
     } else {
         request_fail(request, ERR_READ_TIMEOUT, "the read was not confirmed within %" PRIu64 " ms",
                      request->params.timeout_ms);
     }
 }
 
+/* A queued proposal was taken out of the queue, a call that waits for its connection was not sent;
+ * what is in flight may happen yet. */
+static void fail_late_write(struct request *request, bool is_unsent) {
+    if (is_unsent && !request->may_have_happened) {
+        write_fail_unsent(request);
+    } else {
+        request_fail_unknown(request, "no decision came in time");
+    }
+}
+
+static void fail_late_revision(struct request *request) {
+    request_fail(request, ERR_READ_TIMEOUT,
+                 "revision %" PRIu64 " was not reached within %" PRIu64 " ms; this server is at "
+                 "%" PRIu64,
+                 request->params.min_revision, request->params.timeout_ms,
+                 store_revision(request->api->options.store));
+}
+
 static void deadline_passed(struct alarm *alarm) {
     struct request *request = CONTAINER_OF(alarm, struct request, deadline);
     enum request_wait wait = request->wait;
-    /* A queued proposal is taken out of the queue; one in flight may happen yet. */
     bool is_unsent = (wait == WAIT_PROPOSAL && request->proposal.state == PROPOSAL_QUEUED) ||
                      (wait == WAIT_FORWARD && request->call->state == CALL_STATE_WAITING);
     cancel_wait(request);
@@ -358,17 +330,21 @@ static void deadline_passed(struct alarm *alarm) {
         fail_late_read(request);
         break;
     case WAIT_REVISION:
-        request_fail(request, ERR_READ_TIMEOUT,
-                     "revision %" PRIu64 " was not reached within %" PRIu64 " ms; this server is "
-                     "at %" PRIu64,
-                     request->params.min_revision, request->params.timeout_ms,
-                     store_revision(request->api->options.store));
+        fail_late_revision(request);
+        break;
+    case WAIT_LEADER:
+        if (request_is_write(request)) {
+            request_fail_leaderless(request);
+        } else {
+            fail_late_read(request);
+        }
         break;
     case WAIT_PROPOSAL:
     case WAIT_FORWARD:
-        fail_late(request, is_unsent ? WRITE_OUTCOME_NOT_APPLIED : WRITE_OUTCOME_UNKNOWN);
+        fail_late_write(request, is_unsent);
         break;
     case WAIT_CHANGE:
+        request->until_ms = 0; /* the list that follows has its own time */
         request->resume(request);
         break;
     }
@@ -448,7 +424,7 @@ void request_pass_on(struct request *request, const struct client_answer *answer
 void request_refuse(struct request *request) {
     struct exchange *exchange = request->exchange;
     struct problem *problem = &request->problem;
-    if (is_write(request) && problem->outcome == WRITE_OUTCOME_NONE) {
+    if (request_is_write(request) && problem->outcome == WRITE_OUTCOME_NONE) {
         problem->outcome = WRITE_OUTCOME_NOT_APPLIED;
     }
     move(request, REQUEST_REPLYING);
@@ -467,16 +443,25 @@ void request_fail(struct request *request, enum err err, const char *format, ...
     request_refuse(request);
 }
 
-void request_fail_leaderless(struct request *request, enum write_outcome outcome) {
+void request_fail_unknown(struct request *request, const char *why) {
+    request->problem.outcome = WRITE_OUTCOME_UNKNOWN;
+    request_fail(request, ERR_COMMIT_TIMEOUT, "%s", why);
+}
+
+void request_fail_leaderless(struct request *request) {
     struct replica_status status;
+    if (request->may_have_happened) {
+        request_fail_unknown(request, "no leader answered in time, and an earlier try may have "
+                                      "been applied");
+        return;
+    }
     replica_status(request->api->options.replica, &status);
     bool has_quorum = status.reachable >= status.needed;
-    request->problem.outcome = outcome;
     request->problem.retry_after_s = 1;
     request_fail(request, has_quorum ? ERR_NO_LEADER : ERR_NO_QUORUM,
                  "%s: %u of %u voters are reachable from %s, %u are needed",
-                 has_quorum ? "no leader is known" : "a majority is out of reach", status.reachable,
-                 status.voters, request->api->options.name, status.needed);
+                 has_quorum ? "no leader takes requests" : "a majority is out of reach",
+                 status.reachable, status.voters, request->api->options.name, status.needed);
 }
 
 void request_stream(struct request *request, const char *content_type) {

@@ -34,6 +34,7 @@ enum request_wait {
     WAIT_NONE,
     WAIT_READ,     /* for the replica to confirm a linearizable read */
     WAIT_REVISION, /* for the local store to reach min_revision */
+    WAIT_LEADER,   /* for a leader to be known; then the handler runs again */
     WAIT_PROPOSAL, /* for the state machine's decision */
     WAIT_FORWARD,  /* for the leader's answer */
     WAIT_CHANGE    /* long poll: for an event */
@@ -58,14 +59,18 @@ struct request {
     uint64_t revision;   /* X-Revision; 0: the store's, when the answer is sent */
     bool is_stale;       /* the answer carries X-Stale-Ms */
     request_resume_cb resume;
+    msec_t until_ms; /* when the client's patience ends, in the loop's time; 0: not waited yet */
     struct alarm deadline;
     struct read_request read; /* WAIT_READ */
     bool is_confirmed;
     struct list revision_node; /* WAIT_REVISION: in api->revision_waits */
+    struct list leader_node;   /* WAIT_LEADER: in api->leader_waits */
+    bool may_have_happened;    /* a try of this write, repeatable by its key, was not answered */
     struct proposal proposal;  /* WAIT_PROPOSAL */
     struct buf command;
     struct outcome *outcome;
-    struct call *call;          /* WAIT_FORWARD */
+    struct call *call; /* WAIT_FORWARD */
+    struct forward_target *forwarded_to;
     struct watcher watcher;     /* WAIT_CHANGE, and watches */
     struct list_stream *stream; /* a list that is being streamed */
 };
@@ -86,16 +91,17 @@ MUST_USE bool request_view(struct request *request, struct store_read *out_read)
 /* Long poll: goes on with `resume` when something that matches request->watcher's filter changed
  * after its revision, or after `wait_ms`. */
 void request_wait_change(struct request *request, msec_t wait_ms, request_resume_cb resume);
-/* Proposes a command here, or forwards the request to the leader. `resume` gets the outcome of a
- * command that did what it was asked; all else is answered before. `arguments` is the command's
- * struct and needed only for the call. */
-void request_write(struct request *request, enum command_id command, const void *arguments,
-                   request_resume_cb resume);
-
-/* The one pending thing of a request; used by forward.c. */
-void request_start_wait(struct request *request, enum request_wait wait, msec_t timeout_ms);
+/* The one pending thing of a request; used by forward.c, leader.c and write.c. All waits of a
+ * request share its timeout. */
+void request_start_wait(struct request *request, enum request_wait wait);
 void request_end_wait(struct request *request);
-msec_t request_remaining_ms(const struct request *request);
+/* Runs the handler again, from the start: nothing of the request may have been decided. */
+void request_run_again(struct request *request);
+/* Another try cannot do harm: a read, or a write with an Idempotency-Key. */
+bool request_is_repeatable(const struct request *request);
+bool request_is_write(const struct request *request);
+/* Another server sent it on: it is answered, never forwarded again. */
+bool request_is_forwarded(const struct request *request);
 
 /* Answers. `etag_revision` 0: no ETag. */
 void request_reply(struct request *request, int status, const char *content_type,
@@ -106,8 +112,11 @@ void request_pass_on(struct request *request, const struct client_answer *answer
 void request_refuse(struct request *request);
 /* problem_set, then request_refuse. */
 void request_fail(struct request *request, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
-/* no_leader or no_quorum, whichever is true, with who is reachable. */
-void request_fail_leaderless(struct request *request, enum write_outcome outcome);
+/* no_leader or no_quorum, whichever is true, with who is reachable. A write that may have happened
+ * says commit_timeout instead. */
+void request_fail_leaderless(struct request *request);
+/* commit_timeout, outcome unknown. */
+void request_fail_unknown(struct request *request, const char *why);
 /* Begins a chunked answer; request_end_stream completes it. */
 void request_stream(struct request *request, const char *content_type);
 void request_end_stream(struct request *request);

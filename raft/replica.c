@@ -214,7 +214,8 @@ enum err replica_open(const struct replica_options *options, struct replica **ou
     replica->options = *options;
     replica->name = must_strdup(options->name);
     replica->directory = must_strdup(options->directory);
-    replica->heard_ms = clock_boot_ms(options->clock);
+    replica->opened_ms = clock_boot_ms(options->clock);
+    replica->heard_ms = replica->opened_ms;
     arena_init(&replica->arena);
     if (options->seed == 0) {
         rand_seed_os(&replica->rand);

@@ -140,6 +140,9 @@ struct replica_status {
 void replica_status(struct replica *replica, struct replica_status *out_status);
 /* Cheap parts of the above, for every answer's headers. */
 bool replica_is_leader(const struct replica *replica);
+/* A majority of the voters has been silent for longer than an election timeout: no ordinary
+ * election, and nothing to wait for. */
+bool replica_has_lost_quorum(const struct replica *replica);
 uint64_t replica_term(const struct replica *replica);
 /* NULL when none is known. Valid until the loop goes on. */
 const struct member *replica_leader(const struct replica *replica);

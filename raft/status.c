@@ -33,6 +33,19 @@ static bool is_reachable(const struct replica *replica, uint64_t id, struct peer
            replica_now(replica) - peer->heard_ms <= replica->options.election_ms;
 }
 
+bool replica_has_lost_quorum(const struct replica *replica) {
+    const struct configuration *configuration = engine_configuration(replica->engine);
+    struct peer_status peer;
+    unsigned here = 0;
+    for (unsigned i = 0; i < configuration->count; i++) {
+        const struct configured_member *member = &configuration->members[i];
+        here += member->role == MEMBER_VOTER && is_reachable(replica, member->member.id, &peer);
+    }
+    /* Who has just started has heard of nobody yet. */
+    bool is_new = replica_now(replica) - replica->opened_ms <= replica->options.election_ms;
+    return !is_new && here < configuration_voters(configuration) / 2 + 1;
+}
+
 static void fill_member(const struct replica *replica, const struct configured_member *member,
                         struct member_status *out) {
     uint64_t id = member->member.id;

@@ -68,6 +68,13 @@ static void applied(void *owner, uint64_t revision) {
     }
 }
 
+static void changed(void *owner) {
+    struct weftd *weftd = owner;
+    if (weftd->api != NULL) {
+        api_changed(weftd->api);
+    }
+}
+
 /* --- Starting. --- */
 
 static void start_signals(struct weftd *weftd) {
@@ -102,6 +109,7 @@ static enum err start_replica(struct weftd *weftd) {
         .quarantine_ms = config->lease_quarantine_s * 1000,
         .owner = weftd,
         .applied = applied,
+        .changed = changed,
     };
     return replica_open(&options, &weftd->replica);
 }

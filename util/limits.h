@@ -32,6 +32,7 @@
 #define LIMIT_CALL_TIMEOUT_DEFAULT_MS 5000u
 #define LIMIT_CALL_TIMEOUT_MAX_MS     60000u
 #define LIMIT_LONG_POLL_MAX_MS        60000u
+#define LIMIT_LEADER_LOOK_MS          50u /* a request that nobody takes is tried again */
 
 /* Keys and values. */
 #define LIMIT_KEY_SIZE_MAX          1024u /* whole key, `kv/` included */

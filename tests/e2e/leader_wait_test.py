@@ -1,0 +1,111 @@
+"""A change of leader, seen by clients: a gap, and no refusals (docs/api.md, "Waiting for a leader")."""
+
+import threading
+import time
+
+import claims
+from weft import Cluster, wait_until
+
+ELECTION_MS = 1000
+FAST = ("--heartbeat-ms", "100", "--election-ms", str(ELECTION_MS))
+
+
+class Writer(threading.Thread):
+    """Writes one key after the other at one server, until it is told to stop."""
+
+    def __init__(self, api):
+        super().__init__(daemon=True)
+        self.api = api
+        self.answers = []  # (status, code, seconds)
+        self.goes_on = True
+
+    def run(self):
+        number = 0
+        while self.goes_on:
+            begin = time.monotonic()
+            answer = self.api.put(f"/v1/kv/steady/{number}?timeout=20s", b"1", timeout=30.0)
+            self.answers.append((answer.status, answer.code, time.monotonic() - begin))
+            number += 1
+
+    def wait_for(self, count):
+        wait_until(f"{count} more writes", lambda done=len(self.answers): len(self.answers) >= done + count, 20)
+
+    def stop(self):
+        self.goes_on = False
+        self.join(30)
+
+
+class LeaderWait(claims.TestCase):
+    def setUp(self):
+        self.cluster = Cluster(3, *FAST)
+        self.addCleanup(self.cluster.close)
+        self.cluster.start()
+
+    def diagnose(self):
+        return self.cluster.log_tails()
+
+    def check_steady(self, make_change):
+        writer = Writer(self.cluster.followers()[0].api)
+        writer.start()
+        self.addCleanup(writer.stop)
+        writer.wait_for(20)
+        make_change()
+        writer.wait_for(20)
+        writer.stop()
+        refused = [answer for answer in writer.answers if answer[0] not in (200, 201)]
+        # What was in flight at the former leader has an unknown outcome; nothing else fails.
+        self.assertLessEqual(len(refused), 1, refused)
+        for status, code, _ in refused:
+            self.assertEqual((status, code), (504, "commit_timeout"))
+        return max(seconds for _, _, seconds in writer.answers)
+
+    def test_a_writer_at_a_follower_sees_a_gap_when_the_leader_is_killed(self):
+        leader = self.cluster.leader()
+        gap = self.check_steady(leader.kill)
+        self.assertLess(gap, 10)
+
+    def test_a_writer_at_a_follower_sees_no_refusal_when_the_leader_stops(self):
+        leader = self.cluster.leader()
+        self.check_steady(leader.stop)
+
+    def test_a_read_waits_for_the_new_leader(self):
+        leader = self.cluster.leader()
+        other = self.cluster.followers()[0]
+        self.cluster.members[0].api.put("/v1/kv/there", b"x")
+        leader.kill()
+        answer = other.api.get("/v1/kv/there?timeout=20s", timeout=30)
+        self.assertEqual((answer.status, answer.body), (200, b"x"), answer)
+        self.assertNotEqual(answer.headers["x-leader"], leader.name)
+
+    def test_without_a_majority_it_is_refused_long_before_its_time_is_up(self):
+        survivor, *others = self.cluster.members
+        for member in others:
+            member.kill()
+        for method, outcome in (("PUT", "not_applied"), ("GET", None)):
+            with self.subTest(method=method):
+                begin = time.monotonic()
+                answer = survivor.api.request(method, "/v1/kv/a?timeout=50s", b"" if outcome else None, timeout=60)
+                problem = answer.json
+                self.assertLess(time.monotonic() - begin, 20)
+                if problem.get("outcome") != "unknown":  # the survivor may have led when it took it
+                    self.assertEqual((answer.status, answer.code), (503, "no_quorum"), answer)
+                    self.assertEqual(problem.get("outcome"), outcome, answer)
+                    self.assertGreater(int(answer.headers["retry-after"]), 0)
+                    self.assertIn("1 of 3 voters", problem["detail"])
+        begin = time.monotonic()
+        self.assertEqual(survivor.api.put("/v1/kv/a?timeout=50s", b"").code, "no_quorum")
+        self.assertLess(time.monotonic() - begin, ELECTION_MS / 1000)
+
+    def test_its_own_timeout_ends_the_wait(self):
+        leader = self.cluster.leader()
+        other = self.cluster.followers()[0]
+        leader.kill()
+        wait_until("the leader is missed", lambda: other.api.get("/v1/cluster").json["leader"] != leader.name, 10)
+        answer = other.api.put("/v1/kv/a?timeout=20ms", b"")
+        if answer.status != 201:  # the election may be over
+            self.assertIn(answer.code, ("no_leader", "no_quorum"), answer)
+            self.assertEqual(answer.json["outcome"], "not_applied")
+            self.assertIn("retry-after", answer.headers)
+
+
+claims.main()
