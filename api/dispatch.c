@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #define PATH_PREFIX "/v1/"
+#define JSON_TYPE   "application/json"
 
 /* How many names follow the collection in "networks/a"; out_kind is NULL for none of ours. */
 static unsigned count_names(const char *path, const struct kind **out_kind) {
@@ -118,9 +119,8 @@ enum err dispatch_find(enum method method, const char *path, struct arena *arena
 
 /* "application/json", with or without parameters. */
 static bool is_json_type(const char *content_type) {
-    static const char json_type[] = "application/json";
     size_t size = strcspn(content_type, "; \t");
-    return size == strlen(json_type) && strncasecmp(content_type, json_type, size) == 0;
+    return size == strlen(JSON_TYPE) && strncasecmp(content_type, JSON_TYPE, size) == 0;
 }
 
 static enum err check_conditions(const struct route *route, const struct http_message *message,
@@ -157,6 +157,9 @@ enum err dispatch_check_message(const struct route *route, const struct http_mes
     if (content_type != NULL && strlen(content_type) > LIMIT_CONTENT_TYPE_SIZE_MAX) {
         return problem_set(problem, ERR_BAD_REQUEST, "the Content-Type has more than %u bytes",
                            LIMIT_CONTENT_TYPE_SIZE_MAX);
+    }
+    if ((route->flags & ROUTE_ANY_TYPE) == 0 && http_accepts(message, JSON_TYPE) == 0) {
+        return problem_set(problem, ERR_NOT_ACCEPTABLE, "this call answers " JSON_TYPE);
     }
     return check_conditions(route, message, problem);
 }

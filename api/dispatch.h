@@ -18,8 +18,9 @@ enum body_kind {
 };
 
 enum route_flag {
-    ROUTE_WRITE = 1 << 0,     /* goes to the leader; failures carry `outcome` */
-    ROUTE_CONDITIONS = 1 << 1 /* takes If-Match; on a PUT also If-None-Match: * */
+    ROUTE_WRITE = 1 << 0,      /* goes to the leader; failures carry `outcome` */
+    ROUTE_CONDITIONS = 1 << 1, /* takes If-Match; on a PUT also If-None-Match: * */
+    ROUTE_ANY_TYPE = 1 << 2    /* the answer is not JSON, or the handler looks at Accept */
 };
 
 /* Patterns: "*" is one segment, "**" the rest (not empty), ":list" a kind's collection with fewer
@@ -43,8 +44,8 @@ bool route_matches(const char *pattern, const char *path);
  * ERR_METHOD_NOT_ALLOWED with problem->allow, which lives in the arena. */
 MUST_USE enum err dispatch_find(enum method method, const char *path, struct arena *arena,
                                 const struct route **out_route, struct problem *problem);
-/* Whether the row takes this message's headers and body. Errors: ERR_UNSUPPORTED_MEDIA_TYPE,
- * ERR_BAD_REQUEST. */
+/* Whether the row takes this message's headers and body, and answers what the client accepts.
+ * Errors: ERR_UNSUPPORTED_MEDIA_TYPE, ERR_NOT_ACCEPTABLE, ERR_BAD_REQUEST. */
 MUST_USE enum err dispatch_check_message(const struct route *route,
                                          const struct http_message *message,
                                          struct problem *problem);

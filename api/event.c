@@ -2,6 +2,7 @@
 
 #include "api/render.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 struct filling {
@@ -111,7 +112,6 @@ static void write_change(const struct change *change, bool as_delete, bool with_
         render_object(&change->previous, &writer);
     }
     json_close_object(&writer);
-    buf_append_char(out, '\n');
 }
 
 static bool object_matches(struct batch *batch, const struct object *object,
@@ -151,43 +151,99 @@ static bool judge(struct batch *batch, struct change *change, const struct watch
     return object_matches(batch, &change->previous, &filter->selector);
 }
 
-struct slice change_line(struct batch *batch, struct change *change,
-                         const struct watch_filter *filter) {
-    bool as_delete;
-    if (!judge(batch, change, filter, &as_delete)) {
+/* The change's line for this watcher, without the line's end; empty when it does not concern it. */
+static struct slice find_line(struct batch *batch, struct change *change,
+                              const struct watch_filter *filter, bool *out_as_delete) {
+    if (!judge(batch, change, filter, out_as_delete)) {
         return slice_of(NULL, 0);
     }
-    struct slice *line = &change->lines[as_delete][filter->wants_previous];
+    struct slice *line = &change->lines[*out_as_delete][filter->wants_previous];
     if (line->size == 0) {
         struct buf text;
         if (filter->wants_previous) {
             load_previous(batch, change);
         }
         buf_init(&text);
-        write_change(change, as_delete, filter->wants_previous, &text);
+        write_change(change, *out_as_delete, filter->wants_previous, &text);
         *line = arena_copy(&batch->arena, buf_slice(&text));
         buf_deinit(&text);
     }
     return *line;
 }
 
-void event_write_bookmark(uint64_t revision, struct buf *out) {
-    struct json_writer writer = json_writer_to(out);
-    json_open_object(&writer);
-    json_member_text(&writer, "type", "BOOKMARK");
-    json_member_number(&writer, "revision", revision);
-    json_close_object(&writer);
-    buf_append_char(out, '\n');
+/* --- Streams. --- */
+
+struct event_writer event_writer_to(struct buf *out, enum event_format format) {
+    return (struct event_writer){.out = out, .format = format};
 }
 
-void event_write_error(const struct problem *problem, uint64_t revision, struct buf *out) {
-    struct json_writer writer = json_writer_to(out);
-    json_open_object(&writer);
-    json_member_text(&writer, "type", "ERROR");
-    json_member_number(&writer, "revision", revision);
-    json_key(&writer, "error");
-    problem_write(problem, NULL, out);
-    writer.needs_comma = true;
-    json_close_object(&writer);
-    buf_append_char(out, '\n');
+void event_writer_finish(struct event_writer *writer) {
+    if (writer->open_revision != 0) {
+        buf_appendf(writer->out, "id: %" PRIu64 "\n\n", writer->open_revision);
+        writer->open_revision = 0;
+    }
+}
+
+/* One event; JSON holds no line's end, so it is one `data` line. */
+static void begin_event(struct event_writer *writer, const char *type) {
+    if (writer->format == EVENT_SSE) {
+        buf_append_text(writer->out, "event: ");
+        buf_append_text(writer->out, type);
+        buf_append_text(writer->out, "\ndata: ");
+    }
+}
+
+void event_write_change(struct event_writer *writer, struct batch *batch, struct change *change,
+                        const struct watch_filter *filter) {
+    uint64_t revision = change->event.object.revision;
+    bool as_delete;
+    struct slice line = find_line(batch, change, filter, &as_delete);
+    if (line.size == 0) {
+        return;
+    }
+    if (writer->open_revision == revision) {
+        buf_append_char(writer->out, '\n'); /* more of the revision comes: no id yet */
+    } else {
+        event_writer_finish(writer);
+    }
+    begin_event(writer, as_delete ? "DELETE" : "PUT");
+    buf_append(writer->out, line.data, line.size);
+    buf_append_char(writer->out, '\n');
+    writer->open_revision = writer->format == EVENT_SSE ? revision : 0;
+    writer->count++;
+}
+
+void event_write_bookmark(struct event_writer *writer, uint64_t revision, bool is_first) {
+    struct json_writer json = json_writer_to(writer->out);
+    event_writer_finish(writer);
+    if (writer->format == EVENT_SSE && is_first) {
+        buf_appendf(writer->out, "retry: %u\n", LIMIT_WATCH_RETRY_MS);
+    }
+    begin_event(writer, "BOOKMARK");
+    json_open_object(&json);
+    json_member_text(&json, "type", "BOOKMARK");
+    json_member_number(&json, "revision", revision);
+    json_close_object(&json);
+    buf_append_char(writer->out, '\n');
+    if (writer->format == EVENT_SSE) {
+        buf_appendf(writer->out, "id: %" PRIu64 "\n\n", revision);
+    }
+}
+
+void event_write_error(struct event_writer *writer, const struct problem *problem,
+                       uint64_t revision) {
+    struct json_writer json = json_writer_to(writer->out);
+    event_writer_finish(writer);
+    begin_event(writer, "ERROR");
+    json_open_object(&json);
+    json_member_text(&json, "type", "ERROR");
+    json_member_number(&json, "revision", revision);
+    json_key(&json, "error");
+    problem_write(problem, NULL, writer->out);
+    json.needs_comma = true;
+    json_close_object(&json);
+    buf_append_char(writer->out, '\n');
+    if (writer->format == EVENT_SSE) {
+        buf_append_char(writer->out, '\n');
+    }
 }

@@ -293,6 +293,12 @@ void handle_list(struct request *request) {
     if (!check_params(request)) {
         return;
     }
+    if (http_accepts(request->message, JSON_TYPE) == 0) {
+        request_fail(request, ERR_NOT_ACCEPTABLE,
+                     "a list is " JSON_TYPE "; to follow it, add "
+                     "watch=true");
+        return;
+    }
     if ((params->given & PARAM_INDEX) == 0) {
         request_read(request, reply_list);
         return;

@@ -11,15 +11,16 @@
 
 /* clang-format off: a row a route */
 const struct route routes[] = {
-    {"/healthz", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAM_VERBOSE, handle_healthz},
-    {"/readyz", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAM_VERBOSE, handle_readyz},
+    {"/healthz", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAM_VERBOSE, handle_healthz},
+    {"/readyz", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAM_VERBOSE, handle_readyz},
     {"/v1/cluster", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAM_TIMEOUT | PARAM_CONSISTENCY,
      handle_cluster},
-    {"/v1/watch", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAMS_WATCH, handle_watch},
+    {"/v1/watch", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_WATCH, handle_watch},
 
-    {"/v1/kv", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAMS_LIST, handle_list},
+    {"/v1/kv", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_LIST, handle_list},
     {"/v1/kv", METHOD_DELETE, NO_KIND, ROUTE_WRITE, BODY_NONE, DELETE_ALL, handle_kv_delete_all},
-    {"/v1/kv/**", METHOD_GET, NO_KIND, 0, BODY_NONE, READ_OBJECT | PARAM_META, handle_kv_get},
+    {"/v1/kv/**", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, READ_OBJECT | PARAM_META,
+     handle_kv_get},
     {"/v1/kv/**", METHOD_PUT, NO_KIND, CONDITIONAL, BODY_RAW, WRITE, handle_kv_put},
     {"/v1/kv/**", METHOD_DELETE, NO_KIND, CONDITIONAL, BODY_NONE, DELETE_ALL, handle_kv_delete},
 
@@ -28,9 +29,9 @@ const struct route routes[] = {
     {"/v1/subnets/*/*/renew", METHOD_POST, NO_KIND, ROUTE_WRITE, BODY_JSON, WRITE,
      handle_subnet_renew},
 
-    {":list", METHOD_GET, KIND_NODE, 0, BODY_NONE, LABELED_LIST, handle_list},
-    {":list", METHOD_GET, KIND_ENDPOINT, 0, BODY_NONE, LABELED_LIST, handle_list},
-    {":list", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAMS_LIST, handle_list},
+    {":list", METHOD_GET, KIND_NODE, ROUTE_ANY_TYPE, BODY_NONE, LABELED_LIST, handle_list},
+    {":list", METHOD_GET, KIND_ENDPOINT, ROUTE_ANY_TYPE, BODY_NONE, LABELED_LIST, handle_list},
+    {":list", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_LIST, handle_list},
     {":item", METHOD_DELETE, KIND_NETWORK, CONDITIONAL, BODY_NONE, WRITE | PARAM_FORCE,
      handle_object_delete},
     {":item", METHOD_DELETE, KIND_SUBNET, CONDITIONAL, BODY_NONE, WRITE | PARAM_NODE | PARAM_EPOCH,

@@ -19,6 +19,7 @@ static void move_to(struct watch_hub *hub, struct watcher *watcher, bool is_live
 
 static void end(struct watch_hub *hub, struct watcher *watcher, const struct problem *problem) {
     watch_stop(hub, watcher);
+    hub->ended[problem->err]++;
     watcher->handlers->ended(watcher, problem);
 }
 
@@ -42,17 +43,25 @@ static void end_slow(struct watch_hub *hub, struct watcher *watcher) {
     end(hub, watcher, &problem);
 }
 
-void watch_bookmark(struct watcher *watcher) {
+static void write_bookmark(struct watch_hub *hub, struct watcher *watcher, bool is_first) {
     struct buf line;
     buf_init(&line);
-    event_write_bookmark(watcher->revision, &line);
+    struct event_writer writer = event_writer_to(&line, watcher->format);
+    event_write_bookmark(&writer, watcher->revision, is_first);
+    hub->bookmarks++;
     watcher->handlers->write(watcher, buf_slice(&line), false);
     buf_deinit(&line);
 }
 
+void watch_greet(struct watch_hub *hub, struct watcher *watcher) {
+    write_bookmark(hub, watcher, true);
+}
+
 /* Writes the batch's changes after watcher->revision, whole revisions, until the watcher has enough
  * to chew on. Returns whether all of it went. */
-static bool deliver(struct watcher *watcher, struct batch *batch, struct buf *lines) {
+static bool deliver(struct watch_hub *hub, struct watcher *watcher, struct batch *batch,
+                    struct buf *lines) {
+    struct event_writer writer = event_writer_to(lines, watcher->format);
     size_t queued = queued_size(watcher);
     uint64_t revision = watcher->revision;
     bool is_whole = true;
@@ -68,9 +77,10 @@ static bool deliver(struct watcher *watcher, struct batch *batch, struct buf *li
             break;
         }
         revision = change_revision;
-        struct slice line = change_line(batch, change, &watcher->filter);
-        buf_append(lines, line.data, line.size);
+        event_write_change(&writer, batch, change, &watcher->filter);
     }
+    event_writer_finish(&writer);
+    hub->events += writer.count;
     watcher->revision = is_whole ? MAX_OF(revision, batch->revision) : revision;
     if (lines->size > 0) {
         watcher->handlers->write(watcher, buf_slice(lines), true);
@@ -127,7 +137,7 @@ static void deliver_to_live(struct watch_hub *hub, struct batch *batch) {
     LIST_FOR_EACH(&hub->live, node) {
         struct watcher *watcher = CONTAINER_OF(node, struct watcher, node);
         bool is_future = watcher->revision > batch->revision;
-        if (is_future || deliver(watcher, batch, &lines)) {
+        if (is_future || deliver(hub, watcher, batch, &lines)) {
             continue;
         }
         if (!list_is_empty(&watcher->node)) { /* its handler may have stopped it */
@@ -155,8 +165,12 @@ void watch_hub_applied(struct watch_hub *hub) {
     } else {
         struct batch batch;
         batch_init(&batch, &read);
-        batch_fill(&batch, hub->revision, SIZE_MAX, NULL);
+        batch_fill(&batch, hub->revision, LIMIT_WATCH_LIVE_EVENTS, NULL);
         deliver_to_live(hub, &batch);
+        if (!batch.is_complete) {
+            /* The store leapt, as when it was replaced by a snapshot: the rest in bounded steps. */
+            list_move_all(&hub->live, &hub->behind);
+        }
         batch_deinit(&batch);
     }
     hub->revision = read.revision;
@@ -176,7 +190,7 @@ static void catch_up(struct watch_hub *hub, struct watcher *watcher, struct stor
     }
     batch_init(&batch, read);
     batch_fill(&batch, watcher->revision, LIMIT_WATCH_CATCH_UP_EVENTS, &watcher->filter);
-    bool is_whole = deliver(watcher, &batch, lines);
+    bool is_whole = deliver(hub, watcher, &batch, lines);
     if (!list_is_empty(&watcher->node)) {
         move_to(hub, watcher, is_whole && batch.is_complete); /* or to the end of the line */
     }
@@ -214,7 +228,7 @@ void watch_hub_bookmark(struct watch_hub *hub) {
     LIST_FOR_EACH(&hub->live, node) {
         struct watcher *watcher = CONTAINER_OF(node, struct watcher, node);
         if (queued_size(watcher) <= LIMIT_WATCH_QUEUE_SIZE_MAX) { /* else it is not reading */
-            watch_bookmark(watcher);
+            write_bookmark(hub, watcher, false);
         }
     }
 }

@@ -29,6 +29,7 @@ struct watcher_handlers {
 struct watcher {
     const struct watcher_handlers *handlers; /* the owner's, as is the filter with its texts */
     struct watch_filter filter;
+    enum event_format format;
     uint64_t revision; /* the start: changes after it; may be in the future */
     /* private */
     struct list node; /* in hub->live or hub->behind; alone when not started */
@@ -40,6 +41,9 @@ struct watch_hub {
     struct list live;
     struct list behind;
     unsigned count;
+    uint64_t events;           /* changes that were sent, to all watchers together */
+    uint64_t bookmarks;        /* the same */
+    uint64_t ended[ERR_COUNT]; /* watchers that the hub let go, by reason */
 };
 
 void watch_hub_init(struct watch_hub *hub, struct store *store);
@@ -48,8 +52,8 @@ void watch_hub_init(struct watch_hub *hub, struct store *store);
 MUST_USE enum err watch_check(struct watch_hub *hub, uint64_t revision, struct problem *problem);
 /* Starts, in the same turn of the loop as a watch_check that passed. */
 void watch_start(struct watch_hub *hub, struct watcher *watcher);
-/* A BOOKMARK for one watcher. */
-void watch_bookmark(struct watcher *watcher);
+/* The first BOOKMARK of one watcher. */
+void watch_greet(struct watch_hub *hub, struct watcher *watcher);
 /* Not started is fine. */
 void watch_stop(struct watch_hub *hub, struct watcher *watcher);
 /* The store has new events. */

@@ -45,7 +45,7 @@ struct exchange {
     const struct exchange_handlers *handlers; /* NULL: none yet */
     void *owner;
     struct arena arena;
-    struct buf headers; /* of the answer, as text */
+    struct buf headers; /* of the answer, as text; once a stream has begun, its trailers */
     char request_id[LIMIT_HTTP_REQUEST_ID_SIZE_MAX + 1];
     bool is_head;
     bool is_http_1_0;

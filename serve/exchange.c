@@ -178,7 +178,16 @@ void exchange_begin_stream(struct exchange *exchange, int status, const char *co
         http_end_head(&connection->output);
     }
     exchange->state = EXCHANGE_STREAMING;
+    buf_clear(&exchange->headers); /* from here on it holds the trailers */
     connection_schedule(connection);
+}
+
+void exchange_trailer(struct exchange *exchange, const char *name, const char *format, ...) {
+    CHECK(exchange->state == EXCHANGE_STREAMING);
+    va_list args;
+    va_start(args, format);
+    http_vadd_header(&exchange->headers, name, format, args);
+    va_end(args);
 }
 
 void exchange_send(struct exchange *exchange, struct slice bytes) {
@@ -204,7 +213,7 @@ size_t exchange_queued_size(const struct exchange *exchange) {
 void exchange_end_stream(struct exchange *exchange) {
     CHECK(exchange->state == EXCHANGE_STREAMING);
     if (exchange->is_chunked && !exchange->is_head) {
-        http_end_chunks(&connection_of(exchange)->output);
+        http_end_chunks_with(&connection_of(exchange)->output, buf_slice(&exchange->headers));
     }
     finish(exchange);
 }

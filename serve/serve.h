@@ -104,6 +104,10 @@ void exchange_refuse(struct exchange *exchange, const struct problem *problem);
 /* Begins an answer of unknown length: chunked, or until the connection's end for HTTP/1.0. What is
  * sent to a HEAD request counts for nothing. */
 void exchange_begin_stream(struct exchange *exchange, int status, const char *content_type);
+/* Adds a field behind the stream's last chunk (RFC 9110 6.5), between begin and end. Announce it
+ * with a `Trailer` header. HTTP/1.0 and HEAD know no trailers: it is dropped there. */
+void exchange_trailer(struct exchange *exchange, const char *name, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 void exchange_send(struct exchange *exchange, struct slice bytes);
 /* Bytes that were sent and that the kernel has not taken yet: the owner's measure for slow
  * readers. */

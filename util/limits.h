@@ -50,10 +50,13 @@
 #define LIMIT_PROBLEM_ERRORS_MAX 16u
 
 /* Watches. */
-#define LIMIT_WATCHERS_MAX            10000u
-#define LIMIT_WATCH_PREFIXES_MAX      16u
-#define LIMIT_WATCH_QUEUE_SIZE_MAX    (1024u * 1024u)
-#define LIMIT_WATCH_BOOKMARK_MS       10000u
+#define LIMIT_WATCHERS_MAX         10000u
+#define LIMIT_WATCH_PREFIXES_MAX   16u
+#define LIMIT_WATCH_QUEUE_SIZE_MAX (1024u * 1024u)
+#define LIMIT_WATCH_BOOKMARK_MS    10000u
+#define LIMIT_WATCH_RETRY_MS       1000u  /* a server-sent event stream's reader comes back */
+#define LIMIT_WATCH_LIVE_EVENTS    16384u /* read for all live watchers at once; then they catch up \
+                                           */
 #define LIMIT_WATCH_CATCH_UP_EVENTS   1000u /* read for one watcher in one turn of the loop */
 #define LIMIT_WATCH_CATCH_UP_WATCHERS 16u   /* that catch up in one turn */
 #define LIMIT_LIST_BODY_SIZE_MAX      (8u * 1024u * 1024u) /* a page that is larger ends early */

@@ -76,6 +76,9 @@ void http_parser_next(struct http_parser *parser, bool answer_has_no_body);
 
 /* The value of a header (lower-case name); NULL when absent. */
 const char *http_find_header(const struct http_message *message, const char *name);
+/* How much the client wants a media type, by its Accept headers: 0 (not at all) to 1000. Without
+ * one, everything is wanted. Source: RFC 9110 12.5.1. */
+unsigned http_accepts(const struct http_message *message, const char *type);
 
 /* A target, taken apart and percent-decoded. Lifetime: the arena's. */
 struct http_query {
@@ -114,6 +117,8 @@ void http_end_with_body(struct buf *out, struct slice body);
 void http_end_with_chunks(struct buf *out);
 void http_add_chunk(struct buf *out, struct slice bytes); /* nothing for an empty slice */
 void http_end_chunks(struct buf *out);
+/* The last chunk with trailer fields behind it: "Name: value\r\n" each (RFC 9112 7.1.2). */
+void http_end_chunks_with(struct buf *out, struct slice trailers);
 /* "Not Found". */
 const char *http_reason(int status);
 

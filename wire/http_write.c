@@ -148,6 +148,12 @@ void http_add_chunk(struct buf *out, struct slice bytes) {
     }
 }
 
+void http_end_chunks_with(struct buf *out, struct slice trailers) {
+    buf_append_text(out, "0\r\n");
+    buf_append(out, trailers.data, trailers.size);
+    buf_append_text(out, "\r\n");
+}
+
 void http_end_chunks(struct buf *out) {
-    buf_append_text(out, "0\r\n\r\n");
+    http_end_chunks_with(out, slice_of(NULL, 0));
 }

@@ -92,6 +92,9 @@ class Api:
     def watch(self, path, timeout=10.0, headers=None):
         return Watch(self, path, timeout, headers)
 
+    def event_stream(self, path, timeout=10.0, headers=None):
+        return EventStream(self, path, timeout, {"Accept": "text/event-stream", **(headers or {})})
+
 
 class Watch:
     """A stream of events, a line each. Use as a context; iterate, or take what is expected."""
@@ -126,6 +129,32 @@ class Watch:
             if event["type"] != "BOOKMARK":
                 events.append(event)
         return events
+
+
+class EventStream(Watch):
+    """The same as server-sent events, read as the WHATWG standard says: last_id is what a browser would
+    send as Last-Event-ID, `frames` what each event said: its fields by name."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.last_id = None
+        self.frames = []
+
+    def next(self):
+        fields = {}
+        while line := self.response.readline().decode().rstrip("\n"):
+            name, _, value = line.partition(":")
+            if name in fields:
+                raise AssertionError(f"two fields {name} in one event: {fields}")
+            fields[name] = value.removeprefix(" ")
+        if not fields:
+            return None
+        self.last_id = fields.get("id", self.last_id)
+        self.frames.append(fields)
+        event = json.loads(fields["data"])
+        if fields["event"] != event["type"]:
+            raise AssertionError(f"the event says two types: {fields}")
+        return event
 
 
 def quote(text):

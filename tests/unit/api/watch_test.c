@@ -218,6 +218,73 @@ static void a_watcher_that_does_not_read_is_ended_and_the_others_are_not(void **
     buf_deinit(&slow.text);
 }
 
+/* The id comes with the last event of a revision: a client's last id never lies within one. */
+static void server_sent_events_say_a_revision_once_at_its_end(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    watch_hub_init(&hub, bench->store);
+    put(bench, &hub, "kv/a");
+    put(bench, &hub, "kv/b");
+    listener_start(&listener, &hub, "kv/", 2);
+    listener.watcher.format = EVENT_SSE;
+    watch_greet(&hub, &listener.watcher);
+    struct command_delete_prefix delete = {.prefix = "kv/", .confirm = 2};
+    assert_int_equal(bench_run(bench, COMMAND_DELETE_PREFIX, &delete), ERR_OK);
+    watch_hub_applied(&hub);
+    watch_hub_bookmark(&hub);
+    assert_string_equal(
+        buf_text(&listener.text),
+        "retry: 1000\nevent: BOOKMARK\ndata: {\"type\":\"BOOKMARK\",\"revision\":2}\nid: 2\n\n"
+        "event: DELETE\n"
+        "data: {\"type\":\"DELETE\",\"revision\":3,\"kind\":\"kv\",\"key\":\"kv/a\"}\n\n"
+        "event: DELETE\n"
+        "data: {\"type\":\"DELETE\",\"revision\":3,\"kind\":\"kv\",\"key\":\"kv/b\"}\nid: 3\n\n"
+        "event: BOOKMARK\ndata: {\"type\":\"BOOKMARK\",\"revision\":3}\nid: 3\n\n");
+    listener_stop(&listener, &hub);
+}
+
+static void each_revision_of_a_batch_has_its_id(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    watch_hub_init(&hub, bench->store);
+    listener_start(&listener, &hub, "kv/a", 0);
+    listener.watcher.format = EVENT_SSE;
+    for (unsigned i = 0; i < 3; i++) { /* the second is another's */
+        assert_int_equal(bench_put_kv(bench, i == 1 ? "kv/b" : "kv/a", "v"), ERR_OK);
+    }
+    watch_hub_applied(&hub);
+    const char *text = buf_text(&listener.text);
+    assert_non_null(strstr(text, "}\nid: 1\n\nevent: PUT\n"));
+    assert_null(strstr(text, "id: 2\n"));
+    assert_string_equal(text + strlen(text) - strlen("}\nid: 3\n\n"), "}\nid: 3\n\n");
+    listener_stop(&listener, &hub);
+}
+
+static void a_leap_of_the_store_is_told_in_bounded_steps(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    char key[32];
+    watch_hub_init(&hub, bench->store);
+    listener_start(&listener, &hub, "kv/9", 0); /* few, so that its queue never fills */
+    for (unsigned i = 0; i < LIMIT_WATCH_LIVE_EVENTS + 2; i++) {
+        snprintf(key, sizeof key, "kv/%u", i % 10);
+        assert_int_equal(bench_put_kv(bench, key, "v"), ERR_OK);
+    }
+    watch_hub_applied(&hub);
+    assert_int_equal(listener.watcher.revision, LIMIT_WATCH_LIVE_EVENTS);
+    assert_false(list_is_empty(&hub.behind));
+    turn_until_live(&hub);
+    assert_int_equal(listener.watcher.revision, LIMIT_WATCH_LIVE_EVENTS + 2);
+    uint64_t events = LIMIT_WATCH_LIVE_EVENTS / 10;
+    assert_int_equal(hub.events, events); /* none lost, none twice */
+    put(bench, &hub, "kv/9");
+    assert_int_equal(hub.events, events + 1);
+    listener_stop(&listener, &hub);
+}
+
 static void previous_is_what_the_key_held_before(void **state) {
     struct bench *bench = *state;
     struct watch_hub hub;
@@ -308,6 +375,9 @@ int main(void) {
         CLAIM(a_revision_comes_whole_in_one_write),
         CLAIM(a_full_queue_moves_a_watcher_behind_and_nothing_is_lost),
         CLAIM(a_watcher_that_does_not_read_is_ended_and_the_others_are_not),
+        CLAIM(server_sent_events_say_a_revision_once_at_its_end),
+        CLAIM(each_revision_of_a_batch_has_its_id),
+        CLAIM(a_leap_of_the_store_is_told_in_bounded_steps),
         CLAIM(previous_is_what_the_key_held_before),
         CLAIM(an_object_that_stops_matching_is_a_delete),
         CLAIM(a_bookmark_says_what_has_come),

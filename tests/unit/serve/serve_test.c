@@ -144,6 +144,37 @@ static void head_is_answered_without_a_body(void **state) {
     client_close(&client);
 }
 
+static void trailers_follow_the_last_chunk(void **state) {
+    static const char *const requests[] = {
+        GET("/stream", ID("t")),
+        "HEAD /stream HTTP/1.1\r\nHost: a\r\nX-Request-Id: t\r\n\r\n",
+        GET("/stream", ID("t")),
+        "GET /stream HTTP/1.0\r\nX-Request-Id: t\r\n\r\n",
+    };
+    static const char *const endings[] = {
+        "\r\n\r\n2\r\nhi\r\n0\r\nX-Digest: a=:b\r\nX-Count: 1\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n",
+        "\r\n\r\n2\r\nhi\r\n0\r\n\r\n", /* those of the one before do not stay */
+        "\r\n\r\nhi",
+    };
+    struct client client;
+    (void)state;
+    client_open(&client);
+    for (unsigned i = 0; i < ARRAY_COUNT(requests); i++) {
+        client_send(&client, requests[i]);
+        run_until(&bench->kept_count, i + 1);
+        exchange_send(bench->kept[i], slice_of_text("hi"));
+        if (i != 2) {
+            exchange_trailer(bench->kept[i], "X-Digest", "a=%s", ":b");
+            exchange_trailer(bench->kept[i], "X-Count", "%d", 1);
+        }
+        exchange_end_stream(bench->kept[i]);
+        client_expects_end(&client, endings[i]);
+        client_forget(&client);
+    }
+    client_close(&client);
+}
+
 static void a_problem_is_answered_with_its_headers(void **state) {
     struct client client;
     (void)state;
@@ -503,6 +534,7 @@ int main(void) {
         SERVE_TEST(a_request_without_an_id_gets_sixteen_hex_digits),
         SERVE_TEST(a_request_id_of_64_is_kept_and_a_longer_one_replaced),
         SERVE_TEST(head_is_answered_without_a_body),
+        SERVE_TEST(trailers_follow_the_last_chunk),
         SERVE_TEST(a_problem_is_answered_with_its_headers),
         SERVE_TEST(the_last_answer_says_close),
         SERVE_TEST(http_1_0_may_keep_its_connection),
