@@ -1,0 +1,110 @@
+"""scripts/bench, once everything is built: rounds of both stores, then the table, the JSON file, the plot."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+
+import loads  # noqa: E402 (the path above comes first)
+import programs  # noqa: E402
+import report  # noqa: E402
+import traffic  # noqa: E402
+from cluster import Failed  # noqa: E402
+from results import Results  # noqa: E402
+from store_etcd import Etcd  # noqa: E402
+from store_weft import Weft  # noqa: E402
+
+ROUNDS = 5
+QUICK_ROUNDS = 3
+WRK_S = 3.0
+QUICK_WRK_S = 0.6
+LONGEST_S = 3600  # the whole run
+
+
+class Stopped(BaseException):
+    """A signal asked the run to end."""
+
+
+def _stop(number, _frame):
+    raise Stopped(signal.Signals(number).name)
+
+
+def _names(text):
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in loads.NAMES:
+            raise argparse.ArgumentTypeError(f"there is no load '{name}'; there are: {', '.join(loads.NAMES)}")
+    return names
+
+
+def _rounds(text):
+    if not text.isdigit() or not 1 <= int(text) <= 50:
+        raise argparse.ArgumentTypeError("a number from 1 to 50")
+    return int(text)
+
+
+def _options(arguments):
+    parser = argparse.ArgumentParser(prog="scripts/bench", allow_abbrev=False)
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--svg", metavar="FILE")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", metavar="NAME,...", type=_names)
+    parser.add_argument("--rounds", metavar="N", type=_rounds)
+    parser.add_argument("--dir", metavar="DIR", default="/var/tmp")
+    return parser.parse_args(arguments)
+
+
+def _say(text):
+    print(text, flush=True)
+
+
+def _run(options, results, folder):
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    seconds = QUICK_WRK_S if options.quick else WRK_S
+    began = time.monotonic()
+    for number in range(1, rounds + 1):
+        for store in (Weft(), Etcd()):
+            traffic.measure(results, store, folder, seconds)
+        _say(f"round {number} of {rounds}: {time.monotonic() - began:.0f} s")
+
+
+def _finish(options, results):
+    _say("")
+    for line in report.table(results):
+        _say(line)
+    if options.json:
+        report.write_json(results, options.json)
+
+
+def main(arguments):
+    options = _options(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, _stop)
+    signal.alarm(LONGEST_S)
+    results = Results(options.only or loads.NAMES)
+    folder = None
+    try:
+        programs.refuse_memory(options.dir)
+        for line in programs.facts(options.dir):
+            _say(line)
+        folder = tempfile.mkdtemp(prefix="weft-bench-", dir=options.dir)
+        _run(options, results, folder)
+        _finish(options, results)
+    except (programs.Missing, Failed) as fault:
+        print(f"bench: {fault}", file=sys.stderr)
+        return 1
+    except Stopped as stopped:
+        print(f"bench: stopped by {stopped}", file=sys.stderr)
+        return 1
+    finally:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 1 if results.faults else 0
+
+
+sys.exit(main(sys.argv[1:]))

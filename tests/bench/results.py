@@ -1,0 +1,32 @@
+"""What was measured: a list of values for each load, number of connections and store."""
+
+import statistics
+
+
+class Results:
+    def __init__(self, names):
+        self.names = names  # the loads that are wanted
+        self.values = {}  # (load, connections, store) -> values, one a round
+        self.faults = {}  # (load, store) -> why it could not be measured
+
+    def wants(self, *names):
+        return any(name in self.names for name in names)
+
+    def add(self, load, connections, store, value):
+        if load in self.names:
+            self.values.setdefault((load, connections, store), []).append(value)
+
+    def fault(self, load, store, reason):
+        if load in self.names:
+            self.faults[(load, store)] = str(reason)
+
+    def median(self, load, connections, store):
+        """None when there is no value, or when any round failed: no median hides a fault."""
+        values = self.values.get((load, connections, store))
+        if not values or (load, store) in self.faults:
+            return None
+        return statistics.median(values)
+
+    def spread(self, load, connections, store):
+        values = self.values.get((load, connections, store))
+        return (min(values), max(values)) if values else None
