@@ -21,6 +21,9 @@ struct slot {
     uint8_t *data; /* NULL: not in memory (or empty) */
 };
 
+/* In the files only: the log begins anew behind this index, whose term it names. */
+#define RECORD_RESET 4u
+
 struct position {
     uint64_t index;
     uint64_t term;
@@ -32,6 +35,7 @@ struct log_job {
     enum job_kind kind;
     struct log_file *files; /* its functions for jobs only */
     bool opens_segment;
+    bool is_reset;
     uint64_t sequence;
     uint32_t offset;
     struct buf bytes;
@@ -46,6 +50,7 @@ struct log {
     size_t count;
     size_t capacity;
     uint64_t first_index;
+    uint64_t base_term;     /* of the entry before the first; 0: not known */
     uint64_t write_index;   /* the first entry that no job has taken */
     uint64_t durable_index; /* entries up to here are on disk */
     uint64_t cache_index;   /* entries from here on may be in memory */
@@ -56,8 +61,12 @@ struct log {
     uint64_t sequence; /* segment being written; 0: none yet */
     uint32_t end;      /* where its next record goes */
     uint64_t batch;    /* last one used */
+    uint64_t appended_size;
+    bool has_records; /* while loading: one was seen */
     bool has_spare;
     bool job_is_out;
+    bool is_resetting; /* log_reset was called, and is not durable yet */
+    bool reset_waits;  /* no job has taken it */
 };
 
 uint64_t log_first_index(const struct log *log) {
@@ -76,8 +85,15 @@ static struct slot *slot_at(const struct log *log, uint64_t index) {
 }
 
 uint64_t log_term(const struct log *log, uint64_t index) {
+    if (index + 1 == log->first_index) {
+        return log->base_term;
+    }
     const struct slot *slot = slot_at(log, index);
     return slot == NULL ? 0 : slot->term;
+}
+
+uint64_t log_appended_size(const struct log *log) {
+    return log->appended_size;
 }
 
 enum entry_type log_type(const struct log *log, uint64_t index) {
@@ -134,23 +150,42 @@ static struct slot *push_slot(struct log *log, uint64_t term, uint8_t type, uint
     return slot;
 }
 
-/* One record of a file, in the order of writing. */
+/* The log is empty, and begins behind `index`. */
+static void begin_behind(struct log *log, uint64_t index, uint64_t term) {
+    truncate_from(log, 0);
+    log->first_index = index + 1;
+    log->base_term = term;
+    log->write_index = index + 1;
+    log->durable_index = index;
+    log->cache_index = index + 1;
+}
+
+/* One record of a file, in the order of writing. Where the head is gone, the first record left may
+ * be superseded by one with a lower index: the log begins there then. */
 static enum err load_record(void *owner, const struct segment_record *record) {
     struct log *log = owner;
-    if (log->count == 0) {
-        log->first_index = record->index;
-    }
-    bool is_sane = record->index >= log->first_index && record->index <= log_last_index(log) + 1 &&
-                   record->term > 0 && record->type >= ENTRY_COMMAND &&
-                   record->type <= ENTRY_CHANGE && record->batch >= log->batch;
+    bool is_sane = record->index > 0 && record->term > 0 && record->batch >= log->batch &&
+                   record->type >= ENTRY_COMMAND && record->type <= RECORD_RESET;
     if (!is_sane) {
+        return ERR_CORRUPT;
+    }
+    log->batch = record->batch;
+    if (record->type == RECORD_RESET) {
+        begin_behind(log, record->index, record->term);
+        log->has_records = true;
+        return ERR_OK;
+    }
+    if (!log->has_records || record->index < log->first_index) {
+        begin_behind(log, record->index - 1, 0);
+        log->has_records = true;
+    }
+    if (record->index > log_last_index(log) + 1) {
         return ERR_CORRUPT;
     }
     truncate_from(log, record->index);
     struct slot *slot = push_slot(log, record->term, record->type, (uint32_t)record->data.size);
     slot->sequence = (uint32_t)log->sequence;
     slot->offset = record->offset;
-    log->batch = record->batch;
     return ERR_OK;
 }
 
@@ -159,7 +194,20 @@ static void begin_file(void *owner, uint64_t sequence) {
     log->sequence = sequence;
 }
 
-enum err log_open(const char *directory, struct log **out_log) {
+/* A log that begins too late has lost committed entries. */
+static enum err check_reach(const struct log *log, uint64_t base_index) {
+    if (log->first_index <= base_index + 1 && (base_index == 0 || log->has_records)) {
+        return ERR_OK;
+    }
+    LOG_ERROR("the log does not reach back to a whole snapshot: restore this server from its peers "
+              "or a backup",
+              LOG_TEXT("directory", log_file_directory(log->files)),
+              LOG_U64("snapshot", base_index),
+              LOG_U64("first", log->has_records ? log->first_index : 0));
+    return ERR_CORRUPT;
+}
+
+enum err log_open(const char *directory, uint64_t base_index, struct log **out_log) {
     struct log_file *files;
     enum err err = log_file_open(directory, &files);
     if (err != ERR_OK) {
@@ -171,6 +219,9 @@ enum err log_open(const char *directory, struct log **out_log) {
     log->write_index = UINT64_MAX;
     log->cache_index = UINT64_MAX;
     err = log_file_load(files, begin_file, load_record, log, &log->end);
+    if (err == ERR_OK) {
+        err = check_reach(log, base_index);
+    }
     if (err != ERR_OK) {
         log_close(log);
         return err;
@@ -193,9 +244,6 @@ void log_close(struct log *log) {
 
 void log_append(struct log *log, uint64_t index, const struct log_entry *entries, unsigned count) {
     CHECK(index >= log->first_index && index <= log_last_index(log) + 1);
-    if (log->count == 0) {
-        log->first_index = index;
-    }
     truncate_from(log, index);
     for (unsigned i = 0; i < count; i++) {
         CHECK(entries[i].term > 0);
@@ -207,7 +255,53 @@ void log_append(struct log *log, uint64_t index, const struct log_entry *entries
             memcpy(slot->data, entries[i].data.data, size);
             log->cache_size += size;
         }
+        log->appended_size += size;
     }
+}
+
+void log_drop_head(struct log *log, uint64_t upto) {
+    CHECK(upto <= log->durable_index);
+    if (upto < log->first_index) {
+        return;
+    }
+    log->base_term = log_term(log, upto);
+    size_t gone = (size_t)(upto + 1 - log->first_index);
+    for (size_t i = 0; i < gone; i++) {
+        drop_data(log, &log->slots[i]);
+    }
+    log->count -= gone;
+    memmove(log->slots, log->slots + gone, log->count * sizeof *log->slots);
+    log->first_index = upto + 1;
+    log->cache_index = MAX_OF(log->cache_index, log->first_index);
+    size_t changes = 0;
+    while (changes < log->change_count && log->changes[changes] <= upto) {
+        changes++;
+    }
+    log->change_count -= changes;
+    if (log->change_count > 0) {
+        memmove(log->changes, log->changes + changes, log->change_count * sizeof *log->changes);
+    }
+}
+
+uint64_t log_segment_of(const struct log *log, uint64_t index) {
+    CHECK(index >= log->first_index);
+    const struct slot *slot = slot_at(log, index);
+    return slot == NULL || slot->sequence == 0 ? log->sequence : slot->sequence;
+}
+
+int log_remove_before(struct log *log, uint64_t segment) {
+    return log_file_remove_before(log->files, segment);
+}
+
+void log_reset(struct log *log, uint64_t index, uint64_t term) {
+    CHECK(index > 0 && term > 0);
+    begin_behind(log, index, term);
+    log->is_resetting = true;
+    log->reset_waits = true;
+}
+
+bool log_is_resetting(const struct log *log) {
+    return log->is_resetting;
 }
 
 enum err log_get(struct log *log, uint64_t index, struct arena *arena,
@@ -260,8 +354,21 @@ static void fill_job(struct log *log, struct log_job *job) {
     log->end = job->offset + (uint32_t)job->bytes.size;
 }
 
+/* The reset has a batch and a file of its own, and entries only follow once it is durable. */
+static void fill_reset(struct log *log, struct log_job *job) {
+    log->batch++;
+    log->reset_waits = false;
+    job->is_reset = true;
+    struct segment_record record = {.index = log->first_index - 1,
+                                    .term = log->base_term,
+                                    .batch = log->batch,
+                                    .type = RECORD_RESET};
+    segment_put_record(&job->bytes, &record);
+    log->end = job->offset + (uint32_t)job->bytes.size;
+}
+
 struct log_job *log_begin(struct log *log) {
-    bool has_entries = log->write_index <= log_last_index(log);
+    bool has_entries = log->reset_waits || log->write_index <= log_last_index(log);
     if (log->job_is_out || (!has_entries && log->has_spare)) {
         return NULL;
     }
@@ -274,8 +381,10 @@ struct log_job *log_begin(struct log *log) {
         return job;
     }
     job->kind = JOB_WRITE;
-    uint32_t next = slot_at(log, log->write_index)->size + SEGMENT_RECORD_OVERHEAD;
-    if (log->sequence == 0 || log->end + next > LIMIT_RAFT_SEGMENT_SIZE) {
+    bool is_full = log->reset_waits || log->sequence == 0 ||
+                   log->end + slot_at(log, log->write_index)->size + SEGMENT_RECORD_OVERHEAD >
+                       LIMIT_RAFT_SEGMENT_SIZE;
+    if (is_full) {
         job->opens_segment = true;
         log->sequence++;
         log->end = SEGMENT_HEADER_SIZE;
@@ -283,7 +392,11 @@ struct log_job *log_begin(struct log *log) {
     }
     job->sequence = log->sequence;
     job->offset = log->end;
-    fill_job(log, job);
+    if (log->reset_waits) {
+        fill_reset(log, job);
+    } else {
+        fill_job(log, job);
+    }
     return job;
 }
 
@@ -316,7 +429,8 @@ uint64_t log_finish(struct log *log, struct log_job *job) {
         stop_process();
     }
     uint64_t top = 0;
-    for (unsigned i = 0; i < job->count; i++) {
+    bool is_past = log->is_resetting; /* what was written before a reset is no part of the log */
+    for (unsigned i = 0; i < job->count && !is_past; i++) {
         if (log_term(log, job->positions[i].index) != job->positions[i].term) {
             break;
         }
@@ -325,6 +439,9 @@ uint64_t log_finish(struct log *log, struct log_job *job) {
     log->durable_index = MAX_OF(log->durable_index, top);
     if (job->kind == JOB_SPARE) {
         log->has_spare = true;
+    }
+    if (job->is_reset && !log->reset_waits) {
+        log->is_resetting = false;
     }
     log->job_is_out = false;
     free(job->positions);

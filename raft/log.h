@@ -7,7 +7,12 @@
  *
  * A suffix is truncated by appending at a lower index: the newer record supersedes, in memory at
  * once and on disk because records are read in order. A disk that refuses a write stops the
- * process: after a failed fsync nothing is known. */
+ * process: after a failed fsync nothing is known.
+ *
+ * The head goes when a snapshot has it: log_drop_head forgets entries at once, log_remove_before
+ * removes whole files, which may be fewer. log_reset begins the log anew behind an installed
+ * snapshot: one record says so in a new file, and from then on older files are no part of the log.
+ * Invariant: snapshot and log together are the whole committed history, after each single step. */
 #ifndef WEFT_RAFT_LOG_H
 #define WEFT_RAFT_LOG_H
 
@@ -15,6 +20,7 @@
 #include "util/buf.h"
 #include "util/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct log;
@@ -30,17 +36,20 @@ struct log_entry {
 };
 
 /* Opens and verifies every record; makes the directory when it is absent, cuts a torn tail.
- * Errors: ERR_CORRUPT (damage; file and offset are logged), ERR_EXISTS (another process has the
- * directory), ERR_SYSTEM, ERR_IO. Owns: the caller, log_close. */
-MUST_USE enum err log_open(const char *directory, struct log **out_log);
+ * `base_index` is where the newest snapshot ends (0: there is none): the log must reach back to the
+ * entry behind it. Errors: ERR_CORRUPT (damage; file and offset are logged), ERR_EXISTS (another
+ * process has the directory), ERR_SYSTEM, ERR_IO. Owns: the caller, log_close. */
+MUST_USE enum err log_open(const char *directory, uint64_t base_index, struct log **out_log);
 /* No job may be out. What log_begin has not handed out is lost. */
 void log_close(struct log *log);
 
-/* The first entry's index (1 in an empty log), and the last one's (first - 1 in an empty log). */
+/* The first entry's index (1 in a new log), and the last one's (first - 1 in an empty log). */
 uint64_t log_first_index(const struct log *log);
 uint64_t log_last_index(const struct log *log);
-/* 0: there is no such entry. */
+/* Also of the entry before the first one, where it is known. 0: there is no such entry. */
 uint64_t log_term(const struct log *log, uint64_t index);
+/* Bytes of the entries' data that were appended since the log was opened. */
+uint64_t log_appended_size(const struct log *log);
 /* Shape: the entry is there. */
 enum entry_type log_type(const struct log *log, uint64_t index);
 /* The newest entry of type ENTRY_CHANGE at or before `upto`; 0: none. */
@@ -53,6 +62,19 @@ void log_append(struct log *log, uint64_t index, const struct log_entry *entries
  * log_finish, or as long as the arena. Errors: ERR_CORRUPT, ERR_IO (logged). */
 MUST_USE enum err log_get(struct log *log, uint64_t index, struct arena *arena,
                           struct log_entry *out_entry);
+
+/* Forgets the entries up to `upto`, which a snapshot has. Shape: they are durable. */
+void log_drop_head(struct log *log, uint64_t upto);
+/* The first file that holds entries from `index` on. Shape: index >= the first one's. */
+uint64_t log_segment_of(const struct log *log, uint64_t index);
+/* Removes the files before `segment`, as log_segment_of gave it. Any thread, also while a job is
+ * out; it touches nothing but the directory. Returns an errno; what is left then goes next time. */
+MUST_USE int log_remove_before(struct log *log, uint64_t segment);
+/* Forgets everything: the log begins anew behind the entry `index` of `term`, the last one of a
+ * snapshot that is durable. */
+void log_reset(struct log *log, uint64_t index, uint64_t term);
+/* From log_reset until a job has made it durable. */
+bool log_is_resetting(const struct log *log);
 
 /* All that waits to be written, or the work of preallocating the next segment; NULL: nothing to do,
  * or a job is out. */

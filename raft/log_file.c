@@ -172,6 +172,20 @@ static enum err load_segment(struct log_file *files, const struct load *load, ui
     return err;
 }
 
+/* Where the newest segments without a gap between them begin. */
+static size_t find_run(const struct log_file *files, const uint64_t *sequences, size_t count) {
+    size_t first = count;
+    while (first > 1 && sequences[first - 2] + 1 == sequences[first - 1]) {
+        first--;
+    }
+    if (first > 1) {
+        LOG_WARN("log: a segment is missing, those before it are passed over",
+                 LOG_TEXT("directory", files->directory),
+                 LOG_U64("sequence", sequences[first - 1] - 1));
+    }
+    return first > 0 ? first - 1 : 0;
+}
+
 enum err log_file_load(struct log_file *files, void (*begin)(void *owner, uint64_t sequence),
                        segment_record_cb callback, void *owner, uint32_t *out_end) {
     uint64_t *sequences;
@@ -184,14 +198,7 @@ enum err log_file_load(struct log_file *files, void (*begin)(void *owner, uint64
                         .callback = callback,
                         .owner = owner,
                         .memory = must_alloc(LIMIT_RAFT_SEGMENT_SIZE)};
-    for (size_t i = 0; i < count && err == ERR_OK; i++) {
-        if (i > 0 && sequences[i] != sequences[i - 1] + 1) {
-            LOG_ERROR("log is damaged: a segment is missing",
-                      LOG_TEXT("directory", files->directory),
-                      LOG_U64("sequence", sequences[i - 1] + 1));
-            err = ERR_CORRUPT;
-            break;
-        }
+    for (size_t i = find_run(files, sequences, count); i < count && err == ERR_OK; i++) {
         err = load_segment(files, &load, sequences[i], i + 1 == count, out_end);
     }
     free(load.memory);
@@ -226,6 +233,24 @@ enum err log_file_read(struct log_file *files, uint64_t sequence, uint32_t offse
                   LOG_U64("offset", offset));
     }
     return err;
+}
+
+int log_file_remove_before(struct log_file *files, uint64_t sequence) {
+    uint64_t *sequences;
+    size_t count;
+    if (list_segments(files, &sequences, &count) != ERR_OK) {
+        return EIO;
+    }
+    int error = 0;
+    for (size_t i = 0; i < count && sequences[i] < sequence; i++) {
+        char name[SEGMENT_NAME_SIZE];
+        segment_name(sequences[i], name);
+        if (unlinkat(files->directory_fd, name, 0) != 0 && errno != ENOENT) {
+            error = errno;
+        }
+    }
+    free(sequences);
+    return error;
 }
 
 int log_file_make_spare(struct log_file *files) {

@@ -18,8 +18,10 @@ MUST_USE enum err log_file_open(const char *directory, struct log_file **out_fil
 void log_file_close(struct log_file *files);
 const char *log_file_directory(const struct log_file *files);
 
-/* Reads all segments in order, `begin` before each; cuts the newest one's torn tail and keeps it
- * open for writing at `*out_end`. Errors: ERR_CORRUPT, ERR_IO. */
+/* Reads the segments in order, `begin` before each: the newest ones without a gap between them,
+ * because a head may be half removed; whether they reach back far enough is for the caller. Cuts
+ * the newest one's torn tail and keeps it open for writing at `*out_end`. Errors: ERR_CORRUPT,
+ * ERR_IO. */
 MUST_USE enum err log_file_load(struct log_file *files,
                                 void (*begin)(void *owner, uint64_t sequence),
                                 segment_record_cb callback, void *owner, uint32_t *out_end);
@@ -29,6 +31,8 @@ MUST_USE enum err log_file_read(struct log_file *files, uint64_t sequence, uint3
                                 struct segment_record *out_record);
 
 /* These return an errno, 0 when all went well. */
+/* Removes the segments before `sequence`. Any thread, at any time. */
+MUST_USE int log_file_remove_before(struct log_file *files, uint64_t sequence);
 MUST_USE int log_file_make_spare(struct log_file *files);
 /* Turns the spare (made now when there is none) into segment `sequence`, durably. */
 MUST_USE int log_file_begin_segment(struct log_file *files, uint64_t sequence);

@@ -102,7 +102,7 @@ static enum err check_identity(struct replica *replica) {
 
 /* Log and ballot, and that they belong together. */
 static enum err open_disk(struct replica *replica) {
-    enum err err = log_open(replica->directory, &replica->log);
+    enum err err = log_open(replica->directory, 0, &replica->log);
     if (err != ERR_OK) {
         return err;
     }

@@ -20,7 +20,7 @@
 
 static struct log *open_log(const struct scratch *scratch) {
     struct log *log = NULL;
-    assert_int_equal(log_open(scratch->directory, &log), ERR_OK);
+    assert_int_equal(log_open(scratch->directory, 0, &log), ERR_OK);
     return log;
 }
 
@@ -248,7 +248,7 @@ static void every_flipped_bit_is_refused(void **state) {
         unsigned char bits = (unsigned char)(1u << (offset % 8));
         scratch_flip(&scratch, FIRST_SEGMENT, offset, bits);
         struct log *log = NULL;
-        assert_int_equal(log_open(scratch.directory, &log), ERR_CORRUPT);
+        assert_int_equal(log_open(scratch.directory, 0, &log), ERR_CORRUPT);
         assert_null(log);
         scratch_flip(&scratch, FIRST_SEGMENT, offset, bits);
     }
@@ -269,7 +269,7 @@ static void hole_before_valid_records_is_refused(void **state) {
     assert_int_equal(pwrite(fd, zeroes, sizeof zeroes, (off_t)record_offset(1)), sizeof zeroes);
     assert_int_equal(close(fd), 0);
     struct log *log = NULL;
-    assert_int_equal(log_open(scratch.directory, &log), ERR_CORRUPT);
+    assert_int_equal(log_open(scratch.directory, 0, &log), ERR_CORRUPT);
     scratch_close(&scratch);
 }
 
@@ -301,12 +301,12 @@ static void many_segments_are_read_back(void **state) {
     }
     log_close(log);
     scratch_flip(&scratch, "segment-00000002", 5000, 1);
-    assert_int_equal(log_open(scratch.directory, &log), ERR_CORRUPT);
+    assert_int_equal(log_open(scratch.directory, 0, &log), ERR_CORRUPT);
     scratch_flip(&scratch, "segment-00000002", 5000, 1);
     assert_int_equal(unlink(path), 0); /* the newest is gone: its entries are, too */
     scratch_path(&scratch, "segment-00000002", path, sizeof path);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(log_open(scratch.directory, &log), ERR_CORRUPT);
+    assert_int_equal(log_open(scratch.directory, 0, &log), ERR_CORRUPT);
     free(text);
     scratch_close(&scratch);
 }
@@ -347,7 +347,7 @@ static void directory_has_one_owner(void **state) {
     scratch_open(&scratch);
     struct log *log = open_log(&scratch);
     struct log *second = NULL;
-    assert_int_equal(log_open(scratch.directory, &second), ERR_EXISTS);
+    assert_int_equal(log_open(scratch.directory, 0, &second), ERR_EXISTS);
     log_close(log);
     log_close(open_log(&scratch));
     scratch_close(&scratch);
