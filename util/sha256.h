@@ -9,7 +9,7 @@
 
 /* Lifetime: a value on the stack; nothing is to be released. */
 struct sha256 {
-    uint64_t state[14]; /* libmd's context */
+    uint64_t state[26]; /* libmd's context */
 };
 
 void sha256_init(struct sha256 *sha256);
