@@ -22,6 +22,7 @@ struct peer {
     msec_t ping_at;
     msec_t heard_ms;
     uint64_t rtt_us;
+    struct peer_counters traffic;
     char version[CODEC_VERSION_SIZE];
     struct inbound *inbound; /* where it sends; NULL: nowhere */
 };
@@ -93,6 +94,8 @@ static void write_frame(struct peer *peer, const struct frame *frame) {
     struct buf bytes;
     buf_init(&bytes);
     codec_encode(frame, &bytes);
+    peer->traffic.sent_messages++;
+    peer->traffic.sent_bytes += bytes.size;
     stream_write_buf(peer->stream, &bytes);
     buf_deinit(&bytes);
 }
@@ -163,8 +166,11 @@ size_t peers_room(const struct peers *peers, uint64_t to) {
 }
 
 void peers_send(struct peers *peers, uint64_t to, const struct frame *frame) {
+    struct peer *peer = find_peer(peers, to);
     if (peers_room(peers, to) > 0) {
-        write_frame(find_peer(peers, to), frame);
+        write_frame(peer, frame);
+    } else if (peer != NULL) {
+        peer->traffic.dropped_messages++;
     }
 }
 
@@ -228,7 +234,7 @@ static void receive_pong(struct peer *peer, uint64_t time_ms, msec_t now) {
     peer->rtt_us = MAX_OF(mean_us, UINT64_C(1));
 }
 
-static void receive_frame(struct inbound *inbound, const struct frame *frame) {
+static void receive_frame(struct inbound *inbound, const struct frame *frame, size_t size) {
     struct peers *peers = inbound->peers;
     struct peer *peer = inbound->from == 0 ? NULL : find_peer(peers, inbound->from);
     if ((peer == NULL) != (frame->type == FRAME_HELLO)) {
@@ -242,6 +248,8 @@ static void receive_frame(struct inbound *inbound, const struct frame *frame) {
     }
     msec_t now = clock_now(peers);
     peer->heard_ms = now;
+    peer->traffic.received_messages++;
+    peer->traffic.received_bytes += size;
     if (frame->type == FRAME_PING) {
         struct frame pong = {.type = FRAME_PONG, .time_ms = frame->time_ms};
         peers_send(peers, inbound->from, &pong);
@@ -271,7 +279,7 @@ static void inbound_received(struct stream *stream, void *owner, struct slice by
             return;
         }
         if (size > 0) {
-            receive_frame(inbound, &frame);
+            receive_frame(inbound, &frame, size);
             done += size;
         }
     }
@@ -468,5 +476,6 @@ bool peers_find(const struct peers *peers, uint64_t id, struct peer_status *out_
     out_status->heard_ms = peer->heard_ms;
     out_status->rtt_us = peer->rtt_us;
     out_status->version = peer->version;
+    out_status->traffic = peer->traffic;
     return true;
 }

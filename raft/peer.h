@@ -12,6 +12,7 @@
 #define WEFT_RAFT_PEER_H
 
 #include "raft/codec.h"
+#include "raft/counters.h"
 #include "stream/stream.h"
 #include "util/rand.h"
 
@@ -41,6 +42,7 @@ struct peer_status {
     msec_t heard_ms;   /* when a frame came last; 0: never */
     uint64_t rtt_us;   /* 0: not measured */
     const char *version;
+    struct peer_counters traffic;
 };
 
 /* Errors: ERR_INVALID (the address), ERR_EXISTS (the port is taken), ERR_SYSTEM; logged. Copies the

@@ -245,6 +245,7 @@ enum err replica_open(const struct replica_options *options, struct replica **ou
 /* ---- requests ---- */
 
 void replica_propose(struct replica *replica, struct proposal *proposal) {
+    proposal->since_us = clock_boot_us(replica->options.clock);
     if (replica->phase == PHASE_OPEN && replica_is_leader(replica)) {
         propose_add(&replica->propose, proposal);
     } else {
@@ -260,6 +261,7 @@ void replica_abandon(struct replica *replica, struct proposal *proposal) {
 }
 
 void replica_read(struct replica *replica, struct read_request *request) {
+    request->since_us = clock_boot_us(replica->options.clock);
     if (replica->phase < PHASE_STOPPING) {
         readindex_add(&replica->readindex, request, replica_now(replica));
     } else {

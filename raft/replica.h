@@ -13,6 +13,7 @@
 #ifndef WEFT_RAFT_REPLICA_H
 #define WEFT_RAFT_REPLICA_H
 
+#include "raft/counters.h"
 #include "util/arena.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -85,6 +86,7 @@ struct proposal {
     enum proposal_state state;
     enum err err;                /* what `decided` will say */
     struct propose_batch *batch; /* the entry that it is in, while in flight */
+    uint64_t since_us;           /* when it came */
     unsigned slot;               /* its place there */
     struct list link;
 };
@@ -98,10 +100,11 @@ void replica_abandon(struct replica *replica, struct proposal *proposal);
 struct read_request {
     void (*ready)(struct read_request *request, enum err err);
     /* private */
-    uint64_t index;   /* the store must have applied this much */
-    msec_t since;     /* when it was asked */
-    enum err err;     /* what `ready` will say */
-    struct list link; /* empty when not waiting */
+    uint64_t index;    /* the store must have applied this much */
+    msec_t since;      /* when it was asked */
+    uint64_t since_us; /* the same, for the counters */
+    enum err err;      /* what `ready` will say */
+    struct list link;  /* empty when not waiting */
 };
 void replica_read(struct replica *replica, struct read_request *request);
 void replica_cancel_read(struct replica *replica, struct read_request *request);
@@ -116,6 +119,7 @@ struct member_status {
     uint64_t match_index; /* known on the leader; 0 elsewhere */
     uint64_t lag_entries;
     uint64_t rtt_us; /* 0: not measured */
+    struct peer_counters traffic;
     char version[32];
 };
 
@@ -138,6 +142,7 @@ struct replica_status {
     struct member_status members[LIMIT_RAFT_MEMBERS_MAX];
 };
 void replica_status(struct replica *replica, struct replica_status *out_status);
+void replica_counters(const struct replica *replica, struct replica_counters *out_counters);
 /* Cheap parts of the above, for every answer's headers. */
 bool replica_is_leader(const struct replica *replica);
 /* A majority of the voters has been silent for longer than an election timeout: no ordinary

@@ -36,13 +36,17 @@ struct replica {
     struct readindex readindex;
     struct expire *expire;
     struct logtime logtime;
-    struct arena arena;  /* entries that are being applied */
-    bool work_is_out;    /* the log's job */
-    bool has_changed;    /* options.changed is due */
-    bool has_applied;    /* options.applied is due */
-    uint64_t lead_term;  /* the last term that this server led, in this life */
-    uint64_t lead_index; /* its barrier: once applied, the leader is ready */
-    bool has_log_time;   /* of lead_term: log time runs */
+    struct replica_counters counters;
+    enum role role;          /* as hook_changed saw it last */
+    uint64_t last_leader;    /* the last one that was known; 0: none yet */
+    uint64_t write_since_us; /* of the log's job that is out */
+    struct arena arena;      /* entries that are being applied */
+    bool work_is_out;        /* the log's job */
+    bool has_changed;        /* options.changed is due */
+    bool has_applied;        /* options.applied is due */
+    uint64_t lead_term;      /* the last term that this server led, in this life */
+    uint64_t lead_index;     /* its barrier: once applied, the leader is ready */
+    bool has_log_time;       /* of lead_term: log time runs */
     msec_t opened_ms;
     msec_t heard_ms; /* when the leader last spoke */
     msec_t handover_until;

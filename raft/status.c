@@ -62,6 +62,7 @@ static void fill_member(const struct replica *replica, const struct configured_m
         out->lag_entries = engine_last_index(replica->engine) - out->match_index;
     }
     out->rtt_us = peer.rtt_us;
+    out->traffic = peer.traffic;
     snprintf(out->version, sizeof out->version, "%s", peer.version);
 }
 
@@ -92,4 +93,10 @@ void replica_status(struct replica *replica, struct replica_status *out_status) 
         fill_member(replica, &configuration->members[i], member);
         status->reachable += member->role == MEMBER_VOTER && member->state != MEMBER_UNREACHABLE;
     }
+}
+
+void replica_counters(const struct replica *replica, struct replica_counters *out_counters) {
+    *out_counters = replica->counters;
+    out_counters->queued = replica->propose.count;
+    out_counters->reads_waiting = replica->readindex.count;
 }

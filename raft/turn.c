@@ -13,6 +13,10 @@
 
 #include <string.h>
 
+static uint64_t now_us(const struct replica *replica) {
+    return clock_boot_us(replica->options.clock);
+}
+
 bool replica_is_ready(const struct replica *replica) {
     return engine_role(replica->engine) == ROLE_LEADER &&
            engine_term(replica->engine) == replica->lead_term &&
@@ -34,6 +38,10 @@ static void hook_append(void *owner, uint64_t index, const struct log_entry *ent
                         unsigned count) {
     struct replica *replica = owner;
     log_append(replica->log, index, entries, count);
+    replica->counters.log_entries += count;
+    for (unsigned i = 0; i < count; i++) {
+        replica->counters.log_bytes += entries[i].data.size;
+    }
 }
 
 static void hook_send(void *owner, uint64_t to, const struct raft_message *message) {
@@ -61,6 +69,17 @@ static uint64_t hook_last_change(void *owner, uint64_t upto) {
     return log_last_change(replica->log, upto);
 }
 
+static void count_change(struct replica *replica) {
+    enum role role = engine_role(replica->engine);
+    uint64_t leader = engine_leader(replica->engine);
+    replica->counters.elections += role == ROLE_CANDIDATE && replica->role != ROLE_CANDIDATE;
+    replica->role = role;
+    if (leader != 0 && leader != replica->last_leader) {
+        replica->counters.leader_changes += replica->last_leader != 0;
+        replica->last_leader = leader;
+    }
+}
+
 /* Role, term, leader or configuration changed. Only lists move here: callbacks wait for the turn.
  */
 static void hook_changed(void *owner) {
@@ -78,6 +97,7 @@ static void hook_changed(void *owner) {
     }
     peers_set_members(replica->peers, engine_configuration(engine));
     replica->has_changed = true;
+    count_change(replica);
     const struct member *leader = replica_leader(replica);
     if (leader != NULL) {
         LOG_INFO(is_leader ? "leading" : "following", LOG_TEXT("name", replica->name),
@@ -205,6 +225,10 @@ static void log_work_done(void *owner, void *job) {
     struct replica *replica = owner;
     replica->work_is_out = false;
     uint64_t top = log_finish(replica->log, job);
+    if (top > 0) { /* else it made room for later */
+        replica->counters.log_writes++;
+        histogram_add(&replica->counters.log_write, now_us(replica) - replica->write_since_us);
+    }
     engine_persisted(replica->engine, replica_now(replica), top);
 }
 
@@ -215,7 +239,20 @@ static void write_log(struct replica *replica) {
     struct log_job *job = log_begin(replica->log);
     if (job != NULL) {
         replica->work_is_out = true;
+        replica->write_since_us = now_us(replica);
         loop_work(replica->loop, log_work_run, log_work_done, job);
+    }
+}
+
+/* As applied: when its transaction ends, all of it is. */
+static void count_applied(struct replica *replica, const struct propose_batch *batch) {
+    uint64_t now = now_us(replica);
+    replica->counters.batches++;
+    replica->counters.commands += batch->count;
+    for (unsigned i = 0; i < batch->count; i++) {
+        if (batch->proposals[i] != NULL) {
+            histogram_add(&replica->counters.proposal, now - batch->proposals[i]->since_us);
+        }
     }
 }
 
@@ -230,6 +267,7 @@ static void apply_one(struct replica *replica, uint64_t index, size_t *size) {
         fsm_apply(replica->fsm, index, entry.term, data, NULL, 0);
     } else {
         fsm_apply(replica->fsm, index, entry.term, data, batch->proposals, batch->count);
+        count_applied(replica, batch);
         propose_applied(&replica->propose, batch);
     }
     arena_reset(&replica->arena);
@@ -243,12 +281,17 @@ static void apply_entries(struct replica *replica, uint64_t upto) {
         return;
     }
     size_t size = 0;
+    uint64_t since_us = now_us(replica);
+    uint64_t first = index;
     fsm_begin(replica->fsm);
     while (index < last && size < LIMIT_RAFT_APPLY_SIZE_MAX) {
         index++;
         apply_one(replica, index, &size);
     }
     fsm_commit(replica->fsm);
+    replica->counters.applied_entries += index - first;
+    replica->counters.applied_commits++;
+    histogram_add(&replica->counters.apply, now_us(replica) - since_us);
     replica->has_applied = true;
 }
 
@@ -280,6 +323,19 @@ static void lead(struct replica *replica, msec_t now) {
     propose_flush(&replica->propose);
 }
 
+/* Those that are about to be called back. */
+static void count_reads(struct replica *replica) {
+    const struct list *decided = &replica->readindex.decided;
+    uint64_t now = list_is_empty(decided) ? 0 : now_us(replica);
+    LIST_FOR_EACH(decided, node) {
+        const struct read_request *request = CONTAINER_OF(node, struct read_request, link);
+        if (request->err == ERR_OK) {
+            replica->counters.reads++;
+            histogram_add(&replica->counters.read, now - request->since_us);
+        }
+    }
+}
+
 static void call_back(struct replica *replica) {
     if (replica->has_applied) {
         replica->has_applied = false;
@@ -288,6 +344,7 @@ static void call_back(struct replica *replica) {
         }
     }
     propose_call_back(&replica->propose);
+    count_reads(replica);
     readindex_call_back(&replica->readindex);
     if (replica->has_changed) {
         replica->has_changed = false;
@@ -348,6 +405,7 @@ void replica_turn(void *owner) {
         return;
     }
     unsigned rounds = 0;
+    uint64_t since_us = now_us(replica);
     do {
         round_of_turn(replica);
         rounds++;
@@ -360,4 +418,5 @@ void replica_turn(void *owner) {
         loop_wake(replica->loop);
     }
     set_timer(replica);
+    histogram_add(&replica->counters.turn, now_us(replica) - since_us);
 }

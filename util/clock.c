@@ -15,6 +15,13 @@ static msec_t system_boot_ms(const struct clock *clock) {
     return (msec_t)now.tv_sec * 1000 + (msec_t)now.tv_nsec / 1000000;
 }
 
+static uint64_t system_boot_us(const struct clock *clock) {
+    (void)clock;
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static int64_t system_wall_ms(const struct clock *clock) {
     (void)clock;
     struct timespec now;
@@ -22,7 +29,8 @@ static int64_t system_wall_ms(const struct clock *clock) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-const struct clock clock_system = {.boot_ms = system_boot_ms, .wall_ms = system_wall_ms};
+const struct clock clock_system = {
+    .boot_ms = system_boot_ms, .wall_ms = system_wall_ms, .boot_us = system_boot_us};
 
 void clock_format_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_SIZE]) {
     int64_t ms = wall_ms < 0 ? 0 : MIN_OF(wall_ms, RFC3339_LAST_MS);

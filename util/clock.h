@@ -13,6 +13,9 @@ typedef uint64_t msec_t; /* milliseconds: an instant since boot, or a duration *
 struct clock {
     msec_t (*boot_ms)(const struct clock *clock);
     int64_t (*wall_ms)(const struct clock *clock); /* since the Unix epoch */
+    /* The same instant as boot_ms, finer; for measuring, never for deciding. NULL: it is as coarse.
+     */
+    uint64_t (*boot_us)(const struct clock *clock);
 };
 
 /* The kernel's clocks. */
@@ -20,6 +23,9 @@ extern const struct clock clock_system;
 
 static inline msec_t clock_boot_ms(const struct clock *clock) {
     return clock->boot_ms(clock);
+}
+static inline uint64_t clock_boot_us(const struct clock *clock) {
+    return clock->boot_us != NULL ? clock->boot_us(clock) : clock->boot_ms(clock) * 1000;
 }
 static inline int64_t clock_wall_ms(const struct clock *clock) {
     return clock->wall_ms(clock);

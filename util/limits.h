@@ -54,9 +54,10 @@
 #define LIMIT_WATCH_PREFIXES_MAX   16u
 #define LIMIT_WATCH_QUEUE_SIZE_MAX (1024u * 1024u)
 #define LIMIT_WATCH_BOOKMARK_MS    10000u
-#define LIMIT_WATCH_RETRY_MS       1000u  /* a server-sent event stream's reader comes back */
-#define LIMIT_WATCH_LIVE_EVENTS    16384u /* read for all live watchers at once; then they catch up \
-                                           */
+#define LIMIT_WATCH_RETRY_MS       1000u /* a server-sent event stream's reader comes back */
+#define LIMIT_WATCH_LIVE_EVENTS                                                                    \
+    16384u /* read for all live watchers at once; then they catch up                               \
+            */
 #define LIMIT_WATCH_CATCH_UP_EVENTS   1000u /* read for one watcher in one turn of the loop */
 #define LIMIT_WATCH_CATCH_UP_WATCHERS 16u   /* that catch up in one turn */
 #define LIMIT_LIST_BODY_SIZE_MAX      (8u * 1024u * 1024u) /* a page that is larger ends early */
@@ -72,7 +73,7 @@
 #define LIMIT_RAFT_FRAME_ENTRIES_MAX   1024u
 #define LIMIT_RAFT_PEER_QUEUE_SIZE_MAX (64u * 1024u * 1024u)
 #define LIMIT_RAFT_SEGMENT_SIZE        (8u * 1024u * 1024u)
-#define LIMIT_RAFT_LOG_CACHE_SIZE_MAX  (1024u * 1024u) /* newest entries kept in memory */
+#define LIMIT_RAFT_LOG_CACHE_SIZE_MAX  (1024u * 1024u)      /* newest entries kept in memory */
 #define LIMIT_RAFT_MESSAGE_SIZE_MAX    (8u * 1024u * 1024u) /* entries' bytes in one AppendEntries */
 #define LIMIT_RAFT_APPLY_SIZE_MAX      (16u * 1024u * 1024u) /* applied in one transaction */
 #define LIMIT_RAFT_APPLY_ENTRIES_MAX   1024u
