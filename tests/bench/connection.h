@@ -41,6 +41,9 @@ unsigned parse_number(const char *text, unsigned least, unsigned most);
 /* Writes a whole request. The slice may be empty. */
 void build_request(struct buf *out, enum method method, const char *target, struct slice body);
 
+/* Raises the bound on open descriptors to what the system allows. */
+void allow_descriptors(void);
+
 void loop_open(struct loop *loop);
 void loop_close(struct loop *loop);
 /* Waits for answers and hands them over. Fails when nothing comes within ten seconds. */

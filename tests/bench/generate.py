@@ -16,6 +16,7 @@ KEY_COUNT = 10_000
 VALUE_SIZE = 256
 _STARTUP_S = 0.15  # wrk formats its requests before the load begins
 _STOP_S = 15.0
+_TOOL_S = 120.0
 _random = random.Random(7480)
 
 
@@ -66,13 +67,48 @@ def run_wrk(member, requests, connections, seconds):
     return found
 
 
-def run_tool(name, *arguments, seconds=120.0):
+class Watchers:
+    """Watches that stand on one server while the context lasts."""
+
+    def __init__(self, store, member, count, puts):
+        command = [programs.tool("bench-watch"), store.name, member.port, count, puts]
+        self.process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+
+    def __enter__(self):
+        try:
+            if self.process.stdout.readline() != "standing\n":
+                raise Failed(self.process.communicate(timeout=_STOP_S)[1].strip()[:300])
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def last_ms(self):
+        """Writes the keys; the median time until the last watcher has one."""
+        output, errors = self.process.communicate("go\n", timeout=_TOOL_S)
+        if self.process.returncode != 0:
+            raise Failed(errors.strip()[:300])
+        return json.loads(output)["last_ms"]
+
+
+def run_tool(name, *arguments):
     """A C tool prints one line of JSON."""
     done = subprocess.run(
         [programs.tool(name), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=_TOOL_S,
         check=False,
         preexec_fn=die_with_parent,
     )

@@ -5,6 +5,8 @@
 
 #include "util/buf.h"
 
+#include <stdbool.h>
+
 enum store { STORE_WEFT, STORE_ETCD };
 
 /* "weft" or "etcd"; fails otherwise. */

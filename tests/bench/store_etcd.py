@@ -56,3 +56,7 @@ class Etcd:
 
     def lease_renew(self, lease_id):
         return "POST", "/v3/lease/keepalive", _body(ID=lease_id)
+
+    def network(self, name, prefix):
+        """flannel's config, as its etcd backend reads it."""
+        return self.put(f"/{name}/config", _body(Network=prefix, SubnetLen=24, Backend={"Type": "vxlan"}))
