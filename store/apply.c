@@ -1,8 +1,11 @@
 #include "store/apply.h"
 
 #include "store/history.h"
+#include "store/lease_index.h"
 #include "util/log.h"
 
+/* NOLINTBEGIN(misc-no-recursion): a ONCE runs the command that it carries, which is never a ONCE
+ * (command_decode) */
 static void run(struct apply *apply, enum command_id id, const void *arguments) {
     switch (id) {
 #define COMMAND(number, SYMBOL, symbol, shape)                                                     \
@@ -17,6 +20,22 @@ static void run(struct apply *apply, enum command_id id, const void *arguments) 
     CHECK(!"a command of the table");
 }
 
+void apply_clear_outcome(struct apply *apply) {
+    struct outcome *outcome = apply->outcome;
+    problem_init(&outcome->problem);
+    outcome->revision = 0;
+    outcome->is_created = false;
+    outcome->has_object = false;
+    outcome->has_current = false;
+    outcome->deleted = 0;
+    outcome->has_lease = false;
+    outcome->is_txn = false;
+    outcome->is_succeeded = false;
+    outcome->result_count = 0;
+    outcome->results = NULL;
+    outcome->is_replayed = false;
+}
+
 void apply_command(struct apply *apply, struct slice command) {
     enum command_id id;
     void *arguments;
@@ -26,14 +45,9 @@ void apply_command(struct apply *apply, struct slice command) {
             "a command in the log cannot be read: upgrade this server to the cluster's version");
         stop_process();
     }
-    struct outcome *outcome = apply->outcome;
-    problem_init(&outcome->problem);
-    outcome->revision = 0;
-    outcome->is_created = false;
-    outcome->has_object = false;
-    outcome->has_current = false;
-    outcome->deleted = 0;
+    apply_clear_outcome(apply);
     run(apply, id, arguments);
+    struct outcome *outcome = apply->outcome;
     if (outcome->problem.err != ERR_OK) {
         CHECK(apply->event_count == 0); /* decide first, write after */
         outcome->problem.outcome = WRITE_OUTCOME_NOT_APPLIED;
@@ -41,6 +55,7 @@ void apply_command(struct apply *apply, struct slice command) {
         outcome->revision = apply->revision;
     }
 }
+/* NOLINTEND(misc-no-recursion) */
 
 static struct object copy_object(struct arena *arena, const struct object *object) {
     struct object copy = *object;
@@ -72,21 +87,30 @@ static void record_event(struct apply *apply, bool is_delete, const struct objec
     history_append(apply->txn, apply->revision, apply->event_count++, &event);
 }
 
-void apply_put(struct apply *apply, enum kind_id kind, const char *key, const char *content_type,
-               struct slice payload) {
-    struct object previous;
-    bool is_there = objects_get(apply->txn, key, &previous);
-    struct object object = {
-        .key = key,
-        .kind = kind,
-        .revision = apply->revision,
-        .created_revision = is_there ? previous.created_revision : apply->revision,
-        .version = is_there ? previous.version + 1 : 1,
-        .content_type = content_type,
-        .payload = payload,
-    };
-    uint64_t previous_revision = is_there ? previous.revision : 0;
+/* The one place where objects and the keys of leases are kept in step. */
+static void change_lease(struct apply *apply, const char *key, uint64_t from, uint64_t to) {
+    if (from == to) {
+        return;
+    }
+    if (from != 0) {
+        lease_detach(apply->txn, from, key);
+    }
+    if (to != 0) {
+        lease_attach(apply->txn, to, key);
+    }
+}
+
+void apply_put(struct apply *apply, const struct object *content) {
+    struct object previous = {.version = 0};
+    bool is_there = objects_get(apply->txn, content->key, &previous);
+    uint64_t previous_revision = previous.revision;
+    uint64_t previous_lease = previous.lease;
+    struct object object = *content;
+    object.revision = apply->revision;
+    object.created_revision = is_there ? previous.created_revision : apply->revision;
+    object.version = previous.version + 1;
     objects_put(apply->txn, &object);
+    change_lease(apply, object.key, previous_lease, object.lease);
     record_event(apply, false, &object, previous_revision);
     apply->outcome->is_created = !is_there;
     apply_show(apply, &object);
@@ -97,6 +121,7 @@ void apply_delete(struct apply *apply, const struct object *object) {
     gone.revision = apply->revision;
     gone.payload = slice_of(NULL, 0);
     objects_delete(apply->txn, object->key);
+    change_lease(apply, object->key, object->lease, 0);
     record_event(apply, true, &gone, object->revision);
     apply->outcome->deleted++;
 }

@@ -25,14 +25,16 @@ struct apply {
 
 /* Runs one command; the outcome says what came of it. */
 void apply_command(struct apply *apply, struct slice command);
+/* Clears all of the outcome but its arena. */
+void apply_clear_outcome(struct apply *apply);
 
-/* Writes `payload` under `key` as the next version of what is there, with an event, and makes it
- * the outcome's object. */
-void apply_put(struct apply *apply, enum kind_id kind, const char *key, const char *content_type,
-               struct slice payload);
-/* Deletes what is there, with an event. */
+/* Writes `content` (its kind, key, content_type, payload and lease) as the next version of what is
+ * there, with an event, and makes it the outcome's object. It is then attached to that lease, which
+ * must exist, and to no other. */
+void apply_put(struct apply *apply, const struct object *content);
+/* Deletes what is there, with an event; nothing of it stays attached to a lease. */
 void apply_delete(struct apply *apply, const struct object *object);
-/* Writes new content under the same revision and version, without an event: renewals. */
+/* Writes new content under the same revision, version and lease, without an event: renewals. */
 void apply_touch(struct apply *apply, const struct object *object, struct slice payload);
 
 /* The object as it is now, copied into the arena. */

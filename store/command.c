@@ -1,91 +1,9 @@
 #include "store/command.h"
 
+#include "store/command_shape.h"
 #include "util/limits.h"
 
 #define ENTRY_FORMAT 1u
-
-/* clang-format off: a row a field */
-static const struct field put_fields[] = {
-    {.name = "key", .number = 1, .type = FIELD_TEXT, .offset = offsetof(struct command_put, key)},
-    {.name = "payload",
-     .number = 2,
-     .type = FIELD_BYTES,
-     .offset = offsetof(struct command_put, payload)},
-    {.name = "content_type",
-     .number = 3,
-     .type = FIELD_TEXT,
-     .offset = offsetof(struct command_put, content_type)},
-    {.name = "if_revision",
-     .number = 4,
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct command_put, if_revision)},
-    {.name = "if_absent",
-     .number = 5,
-     .type = FIELD_BOOL,
-     .offset = offsetof(struct command_put, if_absent)},
-};
-static const struct field delete_fields[] = {
-    {.name = "key",
-     .number = 1,
-     .type = FIELD_TEXT,
-     .offset = offsetof(struct command_delete, key)},
-    {.name = "if_revision",
-     .number = 2,
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct command_delete, if_revision)},
-    {.name = "is_forced",
-     .number = 3,
-     .type = FIELD_BOOL,
-     .offset = offsetof(struct command_delete, is_forced)},
-};
-static const struct field delete_prefix_fields[] = {
-    {.name = "prefix",
-     .number = 1,
-     .type = FIELD_TEXT,
-     .offset = offsetof(struct command_delete_prefix, prefix)},
-    {.name = "confirm",
-     .number = 2,
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct command_delete_prefix, confirm)},
-};
-static const struct field hold_fields[] = {
-    {.name = "key",
-     .number = 1,
-     .type = FIELD_TEXT,
-     .offset = offsetof(struct command_subnet_hold, key)},
-    {.name = "node",
-     .number = 2,
-     .type = FIELD_TEXT,
-     .offset = offsetof(struct command_subnet_hold, node)},
-    {.name = "epoch",
-     .number = 3,
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct command_subnet_hold, epoch)},
-};
-static const struct field expire_fields[] = {
-    {.name = "key",
-     .number = 1,
-     .type = FIELD_TEXT,
-     .offset = offsetof(struct command_subnet_expire, key)},
-    {.name = "epoch",
-     .number = 2,
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct command_subnet_expire, epoch)},
-    {.name = "expires_log_ms",
-     .number = 3,
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct command_subnet_expire, expires_log_ms)},
-    {.name = "quarantine_ms",
-     .number = 4,
-     .type = FIELD_NUMBER,
-     .offset = offsetof(struct command_subnet_expire, quarantine_ms)},
-};
-/* clang-format on */
-static SHAPE(shape_command_put, command_put, put_fields);
-static SHAPE(shape_command_delete, command_delete, delete_fields);
-static SHAPE(shape_command_delete_prefix, command_delete_prefix, delete_prefix_fields);
-static SHAPE(shape_command_subnet_hold, command_subnet_hold, hold_fields);
-static SHAPE(shape_command_subnet_expire, command_subnet_expire, expire_fields);
 
 static const struct shape *shape_of(uint64_t id) {
     switch (id) {
@@ -106,6 +24,24 @@ void command_encode(enum command_id id, const void *arguments, struct buf *out) 
     field_encode(shape, arguments, out);
 }
 
+/* What a ONCE may carry: what a client may ask for. */
+static bool is_clients(uint64_t id) {
+    switch (id) {
+    case COMMAND_ONCE:
+    case COMMAND_SUBNET_EXPIRE:
+    case COMMAND_LEASE_EXPIRE:
+        return false;
+    default:
+        return shape_of(id) != NULL;
+    }
+}
+
+static enum err check_once(const struct command_once *once) {
+    struct reader reader = reader_of(once->command.data, once->command.size);
+    uint64_t id = reader_varint(&reader);
+    return once->client != NULL && once->key != NULL && is_clients(id) ? ERR_OK : ERR_CORRUPT;
+}
+
 enum err command_decode(struct slice command, struct arena *arena, enum command_id *out_id,
                         void **out_arguments) {
     struct reader reader = reader_of(command.data, command.size);
@@ -116,7 +52,8 @@ enum err command_decode(struct slice command, struct arena *arena, enum command_
     }
     *out_id = (enum command_id)id;
     *out_arguments = arena_alloc(arena, shape->size);
-    return field_decode(shape, slice_of(reader.data, reader.size), arena, *out_arguments);
+    enum err err = field_decode(shape, slice_of(reader.data, reader.size), arena, *out_arguments);
+    return err == ERR_OK && id == COMMAND_ONCE ? check_once(*out_arguments) : err;
 }
 
 void entry_begin(const struct entry_header *header, struct buf *out) {

@@ -27,6 +27,7 @@ struct command_put {
     const char *content_type; /* kv */
     uint64_t if_revision;
     bool if_absent;
+    uint64_t lease; /* TTL lease that it is attached to from now on; 0: none */
 };
 
 struct command_delete {
@@ -59,9 +60,73 @@ struct command_subnet_expire {
     uint64_t quarantine_ms; /* the leader's setting: a replica's own would split the state */
 };
 
+/* TTL leases. The id is drawn by the proposer, and is not 0. */
+struct command_lease_grant {
+    uint64_t id;
+    uint64_t ttl_s; /* LIMIT_LEASE_TTL_MIN_S..LIMIT_LEASE_TTL_MAX_S */
+};
+
+/* Renew and revoke. */
+struct command_lease {
+    uint64_t id;
+};
+
+/* Proposed by the leader, as struct command_subnet_expire. */
+struct command_lease_expire {
+    uint64_t id;
+    uint64_t expires_log_ms;
+};
+
+/* Numbers are in the log. */
+enum txn_target {
+    TXN_TARGET_VERSION = 1,
+    TXN_TARGET_REVISION = 2,
+    TXN_TARGET_CREATED_REVISION = 3,
+    TXN_TARGET_VALUE = 4
+};
+
+enum txn_relation { TXN_EQUAL = 1, TXN_NOT_EQUAL = 2, TXN_LESS = 3, TXN_GREATER = 4 };
+
+/* Holds when what the key has stands in the relation to what is given. Of an absent key every
+ * number is 0, and no comparison of its value holds. */
+struct txn_compare {
+    const char *key;
+    uint64_t target;    /* enum txn_target */
+    uint64_t relation;  /* enum txn_relation */
+    uint64_t number;    /* all targets but the value */
+    struct slice value; /* compared byte by byte, a proper prefix is less */
+};
+
+enum txn_operation_type { TXN_PUT = 1, TXN_GET = 2, TXN_DELETE = 3 };
+
+struct txn_operation {
+    uint64_t type;        /* enum txn_operation_type */
+    const char *key;      /* of any kind; NULL when a prefix is given (get, delete) */
+    const char *prefix;   /* "": everything */
+    struct slice payload; /* put, as in struct command_put */
+    const char *content_type;
+    uint64_t lease;
+};
+
+/* If all compares hold, `then_operations` in order, else `else_operations`: whole or not at all. */
+struct command_txn {
+    struct object_list compares;                         /* struct txn_compare */
+    struct object_list then_operations, else_operations; /* struct txn_operation */
+};
+
+/* Any command but the leader's own, at most once for each client and key: a repetition gets the
+ * outcome that the first one had. */
+struct command_once {
+    const char *client;
+    const char *key;          /* the Idempotency-Key */
+    struct slice fingerprint; /* of method, path and body */
+    struct slice command;     /* encoded */
+};
+
 /* Appends the encoded command. `arguments` is the command's struct. */
 void command_encode(enum command_id id, const void *arguments, struct buf *out);
-/* Errors: ERR_CORRUPT. `*out_arguments` lives in the arena. */
+/* Errors: ERR_CORRUPT (a ONCE that carries a ONCE or a leader's command, too). `*out_arguments`
+ * lives in the arena. */
 MUST_USE enum err command_decode(struct slice command, struct arena *arena, enum command_id *out_id,
                                  void **out_arguments);
 

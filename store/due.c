@@ -1,5 +1,6 @@
 /* Which leases have run out: found by the leader, ended by commands that name what it saw. */
 #include "store/command.h"
+#include "store/lease_index.h"
 #include "store/subnet_index.h"
 #include "store/view.h"
 
@@ -12,7 +13,22 @@ struct due_walk {
     uint64_t *out_next_ms;
 };
 
+static void add_command(struct due_walk *walk, enum command_id id, const void *arguments) {
+    struct buf command;
+    buf_init(&command);
+    command_encode(id, arguments, &command);
+    buf_put_bytes(walk->out, command.data, command.size);
+    buf_deinit(&command);
+    walk->count++;
+}
+
 static void encode_due(struct due_walk *walk, const struct subnet_due *due) {
+    uint64_t lease;
+    if (lease_read_due(due->key, &lease)) {
+        struct command_lease_expire expire = {.id = lease, .expires_log_ms = due->expires_log_ms};
+        add_command(walk, COMMAND_LEASE_EXPIRE, &expire);
+        return;
+    }
     const char *key = arena_strndup(&walk->arena, due->key.data, due->key.size);
     struct object object;
     struct subnet subnet;
@@ -24,12 +40,7 @@ static void encode_due(struct due_walk *walk, const struct subnet_due *due) {
                                            .epoch = subnet.epoch,
                                            .expires_log_ms = due->expires_log_ms,
                                            .quarantine_ms = walk->quarantine_ms};
-    struct buf command;
-    buf_init(&command);
-    command_encode(COMMAND_SUBNET_EXPIRE, &expire, &command);
-    buf_put_bytes(walk->out, command.data, command.size);
-    buf_deinit(&command);
-    walk->count++;
+    add_command(walk, COMMAND_SUBNET_EXPIRE, &expire);
 }
 
 static bool visit_due(void *owner, struct slice key, struct slice value) {

@@ -88,7 +88,8 @@ void network_put(struct apply *apply, const struct command_put *put, const struc
             pool_forget(apply, network.name);
         }
     }
-    apply_put(apply, KIND_NETWORK, put->key, NULL, put->payload);
+    apply_put(apply,
+              &(struct object){.kind = KIND_NETWORK, .key = put->key, .payload = put->payload});
 }
 
 void network_remove(struct apply *apply, const struct command_delete *delete,

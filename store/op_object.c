@@ -1,5 +1,7 @@
 /* Put and delete of any object. A kind whose state has rules of its own has a row in `rules`. */
-#include "store/apply.h"
+#include "store/op_object.h"
+
+#include "store/lease_index.h"
 #include "store/op_network.h"
 #include "store/op_subnet.h"
 
@@ -35,19 +37,62 @@ static const struct kind *kind_of_key(struct apply *apply, const char *key) {
     return kind;
 }
 
+/* Refused: 422 for a kind with rules of its own, 404 for a lease that is not there. Both name the
+ * field, for a transaction to point at. */
+static bool check_lease(struct apply *apply, const struct command_put *put, const struct kind *kind,
+                        const struct rule *rule) {
+    struct problem *problem = &apply->outcome->problem;
+    struct lease lease;
+    if (put->lease == 0) {
+        return true;
+    }
+    if (rule != NULL) {
+        problem_add(problem, "/lease", "a %s cannot be attached to a lease", kind->name);
+        return false;
+    }
+    if (!lease_find(apply->txn, put->lease, &lease)) {
+        unsigned long long id = put->lease;
+        problem_add(problem, "/lease", "there is no lease %016llx", id);
+        problem_set(problem, ERR_NOT_FOUND, "there is no lease %016llx", id);
+        return false;
+    }
+    return true;
+}
+
+void object_put(struct apply *apply, const struct command_put *put, const struct object *found) {
+    const struct kind *kind = kind_of_key(apply, put->key);
+    const struct rule *rule = find_rule(kind->id);
+    if (!check_lease(apply, put, kind, rule)) {
+        return;
+    }
+    if (rule != NULL) {
+        rule->put(apply, put, found);
+        return;
+    }
+    struct object content = {.kind = kind->id,
+                             .key = put->key,
+                             .content_type = put->content_type,
+                             .payload = put->payload,
+                             .lease = put->lease};
+    apply_put(apply, &content);
+}
+
+void object_remove(struct apply *apply, const struct command_delete *delete,
+                   const struct object *found) {
+    const struct rule *rule = find_rule(found->kind);
+    if (rule != NULL) {
+        rule->remove(apply, delete, found);
+    } else {
+        apply_delete(apply, found);
+    }
+}
+
 void op_put(struct apply *apply, const void *arguments) {
     const struct command_put *put = arguments;
     struct object found;
     bool is_there = apply_find(apply, put->key, &found);
-    if (!apply_check_condition(apply, is_there ? &found : NULL, put->if_revision, put->if_absent)) {
-        return;
-    }
-    const struct kind *kind = kind_of_key(apply, put->key);
-    const struct rule *rule = find_rule(kind->id);
-    if (rule != NULL) {
-        rule->put(apply, put, is_there ? &found : NULL);
-    } else {
-        apply_put(apply, kind->id, put->key, put->content_type, put->payload);
+    if (apply_check_condition(apply, is_there ? &found : NULL, put->if_revision, put->if_absent)) {
+        object_put(apply, put, is_there ? &found : NULL);
     }
 }
 
@@ -63,12 +108,7 @@ void op_delete(struct apply *apply, const void *arguments) {
     if (!apply_check_condition(apply, &found, delete->if_revision, false)) {
         return;
     }
-    const struct rule *rule = find_rule(found.kind);
-    if (rule != NULL) {
-        rule->remove(apply, delete, &found);
-    } else {
-        apply_delete(apply, &found);
-    }
+    object_remove(apply, delete, &found);
     if (apply->outcome->problem.err == ERR_OK) {
         apply_show(apply, &found);
     }
@@ -89,6 +129,7 @@ static bool collect_one(void *owner, const struct object *object) {
             .revision = object->revision,
             .created_revision = object->created_revision,
             .version = object->version,
+            .lease = object->lease,
         };
     }
     collect->count++;

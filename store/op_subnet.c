@@ -13,6 +13,11 @@ static void set_term(const struct apply *apply, struct subnet *subnet, uint64_t 
     subnet->expires_at = subnet->reserved ? 0 : apply->wall_ms + (int64_t)(ttl_s * 1000);
 }
 
+static void put_subnet(struct apply *apply, const char *key, const struct subnet *subnet) {
+    apply_put(apply, &(struct object){
+                         .kind = KIND_SUBNET, .key = key, .payload = subnet_encode(apply, subnet)});
+}
+
 /* ---- acquire ---- */
 
 /* What the node has in this network already. */
@@ -123,7 +128,7 @@ static void grant(struct apply *apply, const struct network *network,
         .reserved = (own->is_held || own->is_reserved) && own->subnet.reserved,
     };
     set_term(apply, &subnet, network->lease_ttl_s);
-    apply_put(apply, KIND_SUBNET, key, NULL, subnet_encode(apply, &subnet));
+    put_subnet(apply, key, &subnet);
     subnet_index_add(apply, key, &subnet);
     apply->outcome->is_created = !own->is_held;
 }
@@ -196,7 +201,7 @@ static void wait_for_node(struct apply *apply, const char *key, const struct sub
                             .subnet_v6 = held->subnet_v6,
                             .node = held->node,
                             .reserved = true};
-    apply_put(apply, KIND_SUBNET, key, NULL, subnet_encode(apply, &subnet));
+    put_subnet(apply, key, &subnet);
     subnet_index_add(apply, key, &subnet);
 }
 
@@ -241,7 +246,7 @@ static void reserve_own(struct apply *apply, const char *key, const struct subne
     subnet.reserved = true;
     set_term(apply, &subnet, old->ttl_s);
     subnet_index_remove(apply, key, old);
-    apply_put(apply, KIND_SUBNET, key, NULL, subnet_encode(apply, &subnet));
+    put_subnet(apply, key, &subnet);
     subnet_index_add(apply, key, &subnet);
 }
 
@@ -294,7 +299,7 @@ void subnet_reserve(struct apply *apply, const struct command_put *put,
                             .subnet_v6 = pool_second(&network, &wish.subnet),
                             .node = wish.node,
                             .reserved = true};
-    apply_put(apply, KIND_SUBNET, put->key, NULL, subnet_encode(apply, &subnet));
+    put_subnet(apply, put->key, &subnet);
     subnet_index_add(apply, put->key, &subnet);
 }
 

@@ -54,6 +54,23 @@ struct object {
     struct slice payload;     /* kv: the bytes; else field_encode of the kind's struct */
 };
 
+/* A TTL lease, to which keys are attached: they go when it ends. */
+struct lease {
+    uint64_t id;
+    uint64_t ttl_s;
+    uint64_t expires_log_ms; /* log time: it ends no sooner */
+    int64_t expires_at;      /* wall ms, for people */
+};
+
+/* What one operation of a transaction did. */
+struct txn_result {
+    unsigned type;              /* enum txn_operation_type (store/command.h) */
+    uint64_t revision, version; /* put */
+    uint64_t deleted;           /* delete */
+    size_t item_count;          /* get */
+    const struct object *items;
+};
+
 /* What a command did. `problem.err` is ERR_OK when it changed (or renewed) what it was asked to. */
 struct outcome {
     struct arena *arena; /* in: the requester's, where the texts of `object` and `current` go */
@@ -65,6 +82,13 @@ struct outcome {
     bool has_current; /* precondition failed: `current` is what is there */
     struct object current;
     uint64_t deleted; /* keys that went */
+    bool has_lease;   /* grant, renew */
+    struct lease lease;
+    bool is_txn;       /* the results, one for each operation of the branch that ran */
+    bool is_succeeded; /* the compares held */
+    size_t result_count;
+    const struct txn_result *results;
+    bool is_replayed; /* an Idempotency-Key was seen before: this is the outcome of then */
 };
 
 /* One write transaction for all entries of a turn of the loop. */
@@ -76,6 +100,15 @@ void store_begin(struct store *store);
 void store_apply(struct store *store, uint64_t index, uint64_t term, struct slice entry,
                  struct outcome *const *outcomes);
 void store_commit(struct store *store);
+
+struct store_try {
+    uint64_t log_time_ms; /* the leader's; an older one counts as the last applied */
+    int64_t wall_ms;
+    struct slice command; /* encoded */
+};
+/* What a command would do if it were applied now, at that log time: nothing changes. Not between
+ * store_begin and store_commit. */
+void store_try(struct store *store, const struct store_try *attempt, struct outcome *outcome);
 
 /* A consistent view for reading. Lifetime: store_read_begin .. store_read_end, within one turn of
  * the loop (an open view keeps old pages alive). */
@@ -110,6 +143,17 @@ void store_events(struct store_read *read, uint64_t after, store_event_cb callba
 /* The object as it was written at `revision`. Errors: ERR_NOT_FOUND (compacted). */
 MUST_USE enum err store_get_at(struct store_read *read, const char *key, uint64_t revision,
                                struct object *out_object);
+
+/* TTL leases. Errors: ERR_NOT_FOUND. */
+MUST_USE enum err store_lease_get(struct store_read *read, uint64_t id, struct lease *out_lease);
+/* Walks the leases with an id > `after`, in order, until the callback returns false. */
+typedef bool (*store_lease_cb)(void *owner, const struct lease *lease);
+void store_lease_walk(struct store_read *read, uint64_t after, store_lease_cb callback,
+                      void *owner);
+/* Walks the keys that are attached to a lease, in order, until the callback returns false. */
+typedef bool (*store_lease_key_cb)(void *owner, const char *key);
+void store_lease_keys(struct store_read *read, uint64_t id, store_lease_key_cb callback,
+                      void *owner);
 
 /* Leases that are due at `log_time_ms`, soonest first: encoded expire commands for the leader to
  * propose, at most `count_max`. Returns how many; `*out_next_ms` is the log time of the first that

@@ -3,9 +3,19 @@
 #include <string.h>
 
 static const char *const table_names[] = {
-    [TABLE_META] = "meta",     [TABLE_OBJECTS] = "objects", [TABLE_LONG] = "long",
-    [TABLE_EVENTS] = "events", [TABLE_HOLDERS] = "holders", [TABLE_PUBLIC_IPS] = "public_ips",
-    [TABLE_DUE] = "due",       [TABLE_FREED] = "freed",     [TABLE_FORMER] = "former",
+    [TABLE_META] = "meta",
+    [TABLE_OBJECTS] = "objects",
+    [TABLE_LONG] = "long",
+    [TABLE_EVENTS] = "events",
+    [TABLE_HOLDERS] = "holders",
+    [TABLE_PUBLIC_IPS] = "public_ips",
+    [TABLE_DUE] = "due",
+    [TABLE_FREED] = "freed",
+    [TABLE_FORMER] = "former",
+    [TABLE_LEASES] = "leases",
+    [TABLE_LEASE_KEYS] = "lease_keys",
+    [TABLE_ONCE] = "once",
+    [TABLE_ONCE_AGE] = "once_age",
 };
 static_assert(ARRAY_COUNT(table_names) == TABLE_COUNT, "a name for each table");
 
@@ -22,6 +32,36 @@ void txn_open_tables(struct txn *txn, struct tables *out_tables) {
         txn->status = mdb_dbi_open(txn->txn, table_names[i], MDB_CREATE, &out_tables->dbi[i]);
     }
     txn->tables = out_tables;
+}
+
+void txn_begin_child(struct txn *parent, struct txn *out_child) {
+    *out_child = *parent;
+    out_child->parent = parent;
+    if (parent->status == 0) {
+        parent->status = mdb_txn_begin(mdb_txn_env(parent->txn), parent->txn, 0, &out_child->txn);
+        out_child->status = parent->status;
+    }
+}
+
+void txn_merge(struct txn *child) {
+    struct txn *parent = child->parent;
+    if (parent->status != 0) { /* it never began */
+        return;
+    }
+    if (child->status == 0) {
+        parent->status = mdb_txn_commit(child->txn);
+    } else {
+        mdb_txn_abort(child->txn);
+        parent->status = child->status;
+    }
+}
+
+void txn_roll_back(struct txn *child) {
+    struct txn *parent = child->parent;
+    if (parent->status == 0) {
+        mdb_txn_abort(child->txn);
+        parent->status = child->status;
+    }
 }
 
 bool txn_get(struct txn *txn, enum table table, struct slice key, struct slice *out_value) {

@@ -20,9 +20,13 @@ enum table {
     TABLE_EVENTS,     /* revision, number in it -> event (store/history) */
     TABLE_HOLDERS,    /* network, node, subnet -> nothing: what a node holds or has reserved */
     TABLE_PUBLIC_IPS, /* network, address -> subnet */
-    TABLE_DUE,        /* log time, subnet key -> nothing: when leases end */
+    TABLE_DUE,        /* log time, subnet key or "leases/<id>" -> nothing: when leases end */
     TABLE_FREED,      /* network, order -> subnet: free again, least recently used first */
     TABLE_FORMER,     /* network, subnet -> when and whose: the same subnets by name */
+    TABLE_LEASES,     /* id -> TTL lease (store/lease_index) */
+    TABLE_LEASE_KEYS, /* id, key -> nothing: what is attached to a TTL lease */
+    TABLE_ONCE,       /* client, Idempotency-Key -> what came of it (store/op_once) */
+    TABLE_ONCE_AGE,   /* number -> its key in TABLE_ONCE, oldest first */
     TABLE_COUNT
 };
 
@@ -33,11 +37,18 @@ struct tables {
 struct txn {
     MDB_txn *txn;
     const struct tables *tables;
+    struct txn *parent;
     int status; /* 0, or the first LMDB or errno code that went wrong */
 };
 
 /* Opens all tables inside a fresh write transaction. */
 void txn_open_tables(struct txn *txn, struct tables *out_tables);
+
+/* A transaction inside a transaction, whose changes are kept or given up together. The parent is
+ * not used until one of the two ends it; slices from before stay good when it is given up. */
+void txn_begin_child(struct txn *parent, struct txn *out_child);
+void txn_merge(struct txn *child);
+void txn_roll_back(struct txn *child);
 
 /* False when the key is absent (that is no error). */
 bool txn_get(struct txn *txn, enum table table, struct slice key, struct slice *out_value);

@@ -101,6 +101,22 @@
 #define LIMIT_EXPIRE_BATCH_MAX     256u
 #define LIMIT_EXPIRE_CHECK_MS      250u /* the leader looks for due leases at least so often */
 
+/* Transactions. */
+#define LIMIT_TXN_COMPARES_MAX    128u
+#define LIMIT_TXN_OPERATIONS_MAX  128u                 /* in each branch */
+#define LIMIT_TXN_RESULT_SIZE_MAX (8u * 1024u * 1024u) /* of the objects that its gets found; 413  \
+                                                        */
+
+/* Idempotency keys. */
+#define LIMIT_ONCE_CLIENT_SIZE_MAX      253u
+#define LIMIT_ONCE_KEY_SIZE_MAX         64u
+#define LIMIT_ONCE_FINGERPRINT_SIZE_MAX 64u
+#define LIMIT_ONCE_KEPT_MS              600000u /* log time */
+#define LIMIT_ONCE_RECORDS_MAX          100000u
+#define LIMIT_ONCE_RECORD_SIZE_MIN      671u /* a smaller record counts as so many bytes */
+#define LIMIT_ONCE_SIZE_MAX             (LIMIT_ONCE_RECORDS_MAX * LIMIT_ONCE_RECORD_SIZE_MIN)
+#define LIMIT_ONCE_FORGET_MAX           16u /* records that are too old, with each new one */
+
 /* Local machine. */
 #define LIMIT_IFNAME_SIZE_MAX    15u
 #define LIMIT_CNI_STDIN_SIZE_MAX (1024u * 1024u)
@@ -157,6 +173,8 @@ static_assert(LIMIT_PROPOSE_ENTRY_SIZE_MAX < LIMIT_RAFT_SEGMENT_SIZE, "an entry 
 static_assert(LIMIT_RAFT_MESSAGE_SIZE_MAX + LIMIT_PROPOSE_ENTRY_SIZE_MAX <
                   LIMIT_RAFT_FRAME_SIZE_MAX,
               "a message that stops after its bound still fits a frame");
+static_assert(LIMIT_ONCE_SIZE_MAX <= 64u * 1024u * 1024u, "what idempotency keys may take");
+static_assert(LIMIT_TXN_RESULT_SIZE_MAX * 4 < LIMIT_ONCE_SIZE_MAX, "an answer can be kept");
 static_assert(LIMIT_CALL_QUEUE_MAX >= LIMIT_HTTP_CONNECTIONS_MAX,
               "what all clients of a server ask at once can be forwarded");
 static_assert(LIMIT_CALL_CONNECTION_IDLE_MS < LIMIT_HTTP_IDLE_TIMEOUT_MS,
