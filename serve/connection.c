@@ -1,12 +1,13 @@
 /* A connection: bytes in, exchanges one at a time, bytes out.
  *
  * Owns: the stream's adopted end, the parser, the buffers, the exchange and its arena, from
- * connection_open until the stream's `closed`. All of it is used again by the next request.
- * Flow: received -> connection_process -> (parser) -> exchange_begin -> the owner answers, at once
- * or later -> connection_finish -> next request. Answers given within connection_process leave
- * together at its end; later ones at once; what a stream sends leaves with the next turn.
- * Invariants: the parser is fed only while no exchange is busy; input waits otherwise, and reading
- * stops at LIMIT_HTTP_READ_AHEAD_SIZE. Each phase has its deadline, counted from its beginning. */
+ * connection_open until the stream's `closed`. All of it is used again by the next request; one
+ * that rests for a while, or carries a long stream, lets go of it. Flow: received ->
+ * connection_process -> (parser) -> exchange_begin -> the owner answers, at once or later ->
+ * connection_finish -> next request. Answers given within connection_process leave together at its
+ * end; later ones at once; what a stream sends leaves with the next turn. Invariants: the parser is
+ * fed only while no exchange is busy; input waits otherwise, and reading stops at
+ * LIMIT_HTTP_READ_AHEAD_SIZE. Each phase has its deadline, counted from its beginning. */
 #include "serve/connection.h"
 
 #include "util/log.h"
@@ -36,6 +37,17 @@ static void forget(struct buf *buf) {
     buf_clear(buf);
 }
 
+void connection_count_held(struct connection *connection) {
+    struct server *server = connection->server;
+    size_t held = 0;
+    if (!connection->is_long) { /* else its owner's to bound */
+        held = queued_size(connection) + connection->input.size;
+        held += connection->parser != NULL ? http_parser_body_size(connection->parser) : 0;
+    }
+    server->held_size = server->held_size - connection->held_size + held;
+    connection->held_size = held;
+}
+
 void connection_flush(struct connection *connection) {
     struct buf *output = &connection->output;
     if (output->size == 0) {
@@ -55,6 +67,9 @@ void connection_flush(struct connection *connection) {
 static enum connection_phase phase_of(const struct connection *connection) {
     if (is_busy(connection)) {
         return PHASE_BUSY;
+    }
+    if (connection->parser == NULL) {
+        return PHASE_IDLE;
     }
     switch (http_parser_state(connection->parser)) {
     case HTTP_STATE_HEAD:
@@ -111,7 +126,39 @@ static bool may_go_on(const struct connection *connection) {
                       : connection->phase == PHASE_BUSY;
 }
 
+/* What the next request makes anew. */
+static void release_memory(struct connection *connection) {
+    http_parser_free(connection->parser);
+    connection->parser = NULL;
+    arena_deinit(&connection->exchange.arena);
+    buf_deinit(&connection->exchange.headers);
+}
+
+static void rest(struct connection *connection, msec_t now_ms) {
+    msec_t rested_at_ms = connection->deadline_ms - phase_timeout_ms(connection);
+    if (connection->phase == PHASE_IDLE && connection->parser != NULL && !is_busy(connection) &&
+        !connection->needs_reset &&
+        now_ms - rested_at_ms >= connection->server->options.limits.rest_timeout_ms) {
+        release_memory(connection);
+    }
+    if (connection->output.size == 0) {
+        buf_deinit(&connection->output);
+    }
+    if (connection->input.size == 0) {
+        buf_deinit(&connection->input);
+    }
+}
+
+void connection_settle(struct connection *connection) {
+    connection->is_long = true;
+    release_memory(connection);
+    server_settled_connection(connection->server);
+    connection_count_held(connection);
+}
+
 void connection_check_deadline(struct connection *connection, msec_t now_ms) {
+    connection_count_held(connection);
+    rest(connection, now_ms);
     if (connection->is_ending || now_ms < connection->deadline_ms) {
         return; /* the stream bounds its own end */
     }
@@ -130,7 +177,9 @@ static void reset_if_needed(struct connection *connection) {
         connection->needs_reset = false;
         connection->sent_continue = false;
         exchange_reset(&connection->exchange);
-        http_parser_next(connection->parser, false);
+        if (connection->parser != NULL) {
+            http_parser_next(connection->parser, false);
+        }
     }
 }
 
@@ -151,6 +200,28 @@ static void encourage(struct connection *connection) {
     }
 }
 
+/* A large body for which there is no memory. */
+static enum err check_crowd(struct connection *connection, struct problem *problem) {
+    if (http_parser_state(connection->parser) != HTTP_STATE_BODY ||
+        http_parser_body_size(connection->parser) <= KEPT_SIZE_MAX ||
+        !server_is_crowded(connection->server)) {
+        return ERR_OK;
+    }
+    problem_init(problem);
+    problem->retry_after_s = 1;
+    return problem_set(problem, ERR_OVERLOADED, "too many large bodies are on their way");
+}
+
+static enum err read_request(struct connection *connection, struct slice bytes, size_t *out_used,
+                             struct problem *problem) {
+    if (connection->parser == NULL) {
+        connection->parser =
+            http_parser_new(HTTP_SIDE_SERVER, connection->server->options.limits.body_size_max);
+    }
+    enum err err = http_parser_feed(connection->parser, bytes, out_used, problem);
+    return err == ERR_OK ? check_crowd(connection, problem) : err;
+}
+
 /* Goes as far as requests are whole and answered at once. Returns how much of `bytes` it used. */
 static size_t connection_process(struct connection *connection, struct slice bytes) {
     size_t used = 0;
@@ -163,8 +234,8 @@ static size_t connection_process(struct connection *connection, struct slice byt
         if (handled == connection->server->options.limits.pipeline_max) {
             break; /* others have their turn first */
         }
-        enum err err = http_parser_feed(
-            connection->parser, slice_of(bytes.data + used, bytes.size - used), &more, &problem);
+        enum err err = read_request(connection, slice_of(bytes.data + used, bytes.size - used),
+                                    &more, &problem);
         used += more;
         if (err != ERR_OK) {
             refuse(connection, &problem);
@@ -179,6 +250,7 @@ static size_t connection_process(struct connection *connection, struct slice byt
     }
     connection->is_processing = false;
     connection_flush(connection);
+    connection_count_held(connection);
     update_phase(connection);
     if (used < bytes.size && takes_requests(connection)) {
         connection_schedule(connection);
@@ -187,6 +259,12 @@ static size_t connection_process(struct connection *connection, struct slice byt
 }
 
 static void keep_input(struct connection *connection, struct slice bytes) {
+    if (connection->is_long && connection->input.size + bytes.size > LIMIT_HTTP_STREAM_INPUT_SIZE) {
+        LOG_DEBUG("a client sent too much while a stream went to it",
+                  LOG_TEXT("peer", connection->peer.address));
+        connection_drop(connection);
+        return;
+    }
     buf_append(&connection->input, bytes.data, bytes.size);
     if (connection->input.size >= LIMIT_HTTP_READ_AHEAD_SIZE && !connection->is_paused) {
         connection->is_paused = true;
@@ -241,6 +319,7 @@ void connection_turn(struct connection *connection) {
 static void drained(struct stream *stream, void *owner) {
     struct connection *connection = owner;
     (void)stream;
+    connection_count_held(connection);
     tell_drained(connection);
     if (connection->input.size > 0 && takes_requests(connection)) {
         connection_schedule(connection); /* it waited for the output to leave */
@@ -278,13 +357,13 @@ static void closed(struct stream *stream, void *owner, enum err reason) {
         exchange->state = EXCHANGE_NONE; /* too late for an answer */
         exchange->handlers->gone(exchange, exchange->owner);
     }
-    arena_deinit(&exchange->arena);
-    buf_deinit(&exchange->headers);
+    server->held_size -= connection->held_size;
+    bool was_long = connection->is_long;
+    release_memory(connection);
     buf_deinit(&connection->input);
     buf_deinit(&connection->output);
-    http_parser_free(connection->parser);
     free(connection);
-    server_lost_connection(server);
+    server_lost_connection(server, was_long);
 }
 
 static const struct stream_handlers stream_handlers = {
@@ -298,7 +377,6 @@ void connection_open(struct server *server, struct stream *stream) {
     const struct server_limits *limits = &server->options.limits;
     connection->server = server;
     connection->stream = stream;
-    connection->parser = http_parser_new(HTTP_SIDE_SERVER, limits->body_size_max);
     arena_init(&connection->exchange.arena);
     list_init(&connection->ready_node);
     list_append(&server->connections, &connection->node);

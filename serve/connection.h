@@ -22,10 +22,12 @@ struct server {
     unsigned listener_count;
     unsigned listeners_open;
     unsigned handles_open;
-    struct list connections; /* struct connection.node */
-    struct list ready;       /* struct connection.ready_node */
-    unsigned connection_count;
-    bool is_full; /* connections_max was reached, and that was logged */
+    struct list connections;   /* struct connection.node */
+    struct list ready;         /* struct connection.ready_node */
+    unsigned connection_count; /* of them, without those of long streams */
+    unsigned long_stream_count;
+    size_t held_size; /* connection.held_size of all */
+    bool is_full;     /* connections_max was reached, and that was logged */
     struct rand rand;
     struct buf scratch; /* for one problem at a time */
     bool is_closing;
@@ -64,19 +66,21 @@ struct connection {
     struct server *server;
     struct stream *stream;
     struct stream_peer peer;
-    struct http_parser *parser;
+    struct http_parser *parser; /* NULL: nothing is being read, and an idle one needs no memory */
     struct exchange exchange;
     struct buf input;  /* came while the exchange was busy */
     struct buf output; /* not yet given to the stream */
     uint64_t written;  /* bytes given to the stream, ever */
     uint64_t taken;    /* of them by the kernel, when the deadline was set */
     uint64_t requests; /* begun, ever */
+    size_t held_size;  /* bytes that wait on both sides, when they were last counted */
     enum connection_phase phase;
     uint64_t phase_requests; /* `requests` when the phase began */
     msec_t deadline_ms;
     bool is_processing; /* within connection_process: answers are flushed at its end */
     bool is_paused;     /* the stream is */
     bool is_ending;     /* the last answer was written: no more requests */
+    bool is_long;       /* its exchange is a long stream */
     bool needs_reset;   /* the exchange's memory waits for the next turn */
     bool sent_continue; /* 100 Continue, for this request */
 };
@@ -87,6 +91,10 @@ void connection_open(struct server *server, struct stream *stream);
 void connection_finish(struct connection *connection);
 /* Gives the output to the stream. */
 void connection_flush(struct connection *connection);
+/* The exchange has become a long stream: what the request needed is released. */
+void connection_settle(struct connection *connection);
+/* Counts what waits for the peer and for the rest of a request. */
+void connection_count_held(struct connection *connection);
 /* Asks for connection_turn, from the loop, soon. */
 void connection_schedule(struct connection *connection);
 /* Flushes what a stream sent, and goes on with the input that waits. */
@@ -108,7 +116,11 @@ void exchange_begin(struct exchange *exchange);
 void exchange_begin_refusal(struct exchange *exchange);
 void exchange_reset(struct exchange *exchange);
 
-/* One connection less; the last one may end the server. */
-void server_lost_connection(struct server *server);
+/* A connection carries a long stream from now on, or: one connection less; the last one may end the
+ * server. */
+void server_settled_connection(struct server *server);
+void server_lost_connection(struct server *server, bool was_long);
+/* So much waits that nothing large is taken on. */
+bool server_is_crowded(const struct server *server);
 
 #endif

@@ -70,6 +70,7 @@ void exchange_reset(struct exchange *exchange) {
 /* The request. */
 
 const struct http_message *exchange_message(const struct exchange *exchange) {
+    CHECK(connection_of(exchange)->parser != NULL);
     return http_parser_message(connection_of(exchange)->parser);
 }
 
@@ -133,10 +134,9 @@ static bool has_no_length(int status) {
     return status == 204 || status == 304; /* RFC 9110 8.6 */
 }
 
-void exchange_reply(struct exchange *exchange, int status, const char *content_type,
-                    struct slice body) {
+static void reply(struct exchange *exchange, int status, const char *content_type,
+                  struct slice body) {
     struct buf *output = &connection_of(exchange)->output;
-    CHECK(!has_no_length(status) || body.size == 0);
     exchange->is_big = exchange->is_big || body.size > KEPT_SIZE_MAX;
     write_head(exchange, status, content_type);
     if (has_no_length(status)) {
@@ -150,6 +150,28 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
     finish(exchange);
 }
 
+/* A large answer to a reader, while there is no memory to keep it in. */
+static bool is_too_much(struct exchange *exchange, struct slice body) {
+    return body.size > KEPT_SIZE_MAX && exchange_message(exchange)->method == METHOD_GET &&
+           server_is_crowded(connection_of(exchange)->server);
+}
+
+void exchange_reply(struct exchange *exchange, int status, const char *content_type,
+                    struct slice body) {
+    CHECK(!has_no_length(status) || body.size == 0);
+    if (is_too_much(exchange, body)) {
+        struct problem problem;
+        problem_init(&problem);
+        problem.retry_after_s = 1;
+        (void)problem_set(&problem, ERR_OVERLOADED,
+                          "too many large answers wait for clients that do not read them");
+        buf_clear(&exchange->headers); /* they were the other answer's */
+        exchange_refuse(exchange, &problem);
+        return;
+    }
+    reply(exchange, status, content_type, body);
+}
+
 void exchange_refuse(struct exchange *exchange, const struct problem *problem) {
     struct buf *body = &connection_of(exchange)->server->scratch;
     if (problem->allow != NULL) {
@@ -160,7 +182,7 @@ void exchange_refuse(struct exchange *exchange, const struct problem *problem) {
     }
     buf_clear(body);
     problem_write(problem, exchange->request_id, body);
-    exchange_reply(exchange, err_status(problem->err), "application/problem+json", buf_slice(body));
+    reply(exchange, err_status(problem->err), "application/problem+json", buf_slice(body));
 }
 
 /* Streams. */
@@ -190,6 +212,12 @@ void exchange_trailer(struct exchange *exchange, const char *name, const char *f
     va_end(args);
 }
 
+void exchange_begin_long_stream(struct exchange *exchange, int status, const char *content_type) {
+    exchange->keeps_alive = false;
+    exchange_begin_stream(exchange, status, content_type);
+    connection_settle(connection_of(exchange));
+}
+
 void exchange_send(struct exchange *exchange, struct slice bytes) {
     struct connection *connection = connection_of(exchange);
     CHECK(exchange->state == EXCHANGE_STREAMING);
@@ -202,6 +230,9 @@ void exchange_send(struct exchange *exchange, struct slice bytes) {
         http_add_chunk(&connection->output, bytes);
     } else {
         buf_append(&connection->output, bytes.data, bytes.size);
+    }
+    if (connection->output.size > KEPT_SIZE_MAX) {
+        connection_flush(connection); /* what many streams are sent at once is not held for all */
     }
 }
 

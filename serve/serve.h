@@ -36,13 +36,16 @@ typedef void (*server_closed_cb)(void *owner);
 
 /* Bounds; 0 takes the value of util/limits.h. */
 struct server_limits {
-    unsigned connections_max; /* one more is answered 429 and closed */
+    unsigned connections_max; /* one more is answered 429 and closed; without long streams */
     unsigned pipeline_max;    /* requests of one connection that are handled in one turn */
     size_t body_size_max;
     size_t output_high_size; /* with more unsent, a connection's next request waits */
+    size_t held_size_max;    /* with more waiting on all connections together, large bodies and
+                                answers are refused with 429 */
     msec_t head_timeout_ms;  /* from the first byte of a request to the end of its headers */
     msec_t body_timeout_ms;
     msec_t idle_timeout_ms;  /* between requests, and for a peer that takes no bytes */
+    msec_t rest_timeout_ms;  /* an idle connection's memory is kept so long */
     msec_t close_timeout_ms; /* for answers in progress when the server closes */
 };
 
@@ -63,7 +66,9 @@ MUST_USE enum err server_listen(struct server *server, const struct socket_addre
                                 unsigned unix_mode);
 /* The port that the index-th server_listen bound (for port 0); 0 for a unix socket. */
 uint16_t server_port(const struct server *server, unsigned index);
+/* Connections without, and with, a long stream. */
 unsigned server_connection_count(const struct server *server);
+unsigned server_long_stream_count(const struct server *server);
 /* Stops to accept; idle connections and streams end at once (`gone` comes from the loop), answers
  * in progress have close_timeout_ms. Then releases the server and calls `closed`, from the loop.
  * End long-lived streams with a last word of their own before. */
@@ -108,6 +113,10 @@ void exchange_begin_stream(struct exchange *exchange, int status, const char *co
  * with a `Trailer` header. HTTP/1.0 and HEAD know no trailers: it is dropped there. */
 void exchange_trailer(struct exchange *exchange, const char *name, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* The same for an answer that goes on until somebody ends it. Its connection is no longer one of
+ * connections_max, and ends with it: the owner bounds how many there are. The request is gone
+ * afterwards (message, arena, headers). A client that goes on to send is closed. */
+void exchange_begin_long_stream(struct exchange *exchange, int status, const char *content_type);
 void exchange_send(struct exchange *exchange, struct slice bytes);
 /* Bytes that were sent and that the kernel has not taken yet: the owner's measure for slow
  * readers. */

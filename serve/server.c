@@ -27,9 +27,11 @@ static void fill_limits(struct server_limits *limits) {
     limits->pipeline_max = (unsigned)value_or(limits->pipeline_max, LIMIT_HTTP_PIPELINE_MAX);
     limits->body_size_max = value_or(limits->body_size_max, LIMIT_HTTP_BODY_SIZE_MAX);
     limits->output_high_size = value_or(limits->output_high_size, LIMIT_HTTP_OUTPUT_HIGH_SIZE);
+    limits->held_size_max = value_or(limits->held_size_max, LIMIT_HTTP_HELD_SIZE_MAX);
     limits->head_timeout_ms = value_or(limits->head_timeout_ms, LIMIT_HTTP_HEAD_TIMEOUT_MS);
     limits->body_timeout_ms = value_or(limits->body_timeout_ms, LIMIT_HTTP_BODY_TIMEOUT_MS);
     limits->idle_timeout_ms = value_or(limits->idle_timeout_ms, LIMIT_HTTP_IDLE_TIMEOUT_MS);
+    limits->rest_timeout_ms = value_or(limits->rest_timeout_ms, LIMIT_HTTP_REST_TIMEOUT_MS);
     limits->close_timeout_ms = value_or(limits->close_timeout_ms, LIMIT_HTTP_CLOSE_TIMEOUT_MS);
 }
 
@@ -87,7 +89,7 @@ static void handle_closed(uv_handle_t *handle) {
 }
 
 static void end_if_empty(struct server *server) {
-    if (server->is_closing && server->listeners_open == 0 && server->connection_count == 0 &&
+    if (server->is_closing && server->listeners_open == 0 && list_is_empty(&server->connections) &&
         server->handles_open == 0) {
         server->handles_open = 2;
         uv_close((uv_handle_t *)&server->tick, handle_closed);
@@ -101,13 +103,31 @@ static void listener_closed(void *owner) {
     end_if_empty(server);
 }
 
-void server_lost_connection(struct server *server) {
+static void one_less(struct server *server) {
+    CHECK(server->connection_count > 0);
     server->connection_count--;
     server->is_full = server->connection_count >= server->options.limits.connections_max;
-    if (server->connection_count == 0) {
+}
+
+void server_settled_connection(struct server *server) {
+    one_less(server);
+    server->long_stream_count++;
+}
+
+void server_lost_connection(struct server *server, bool was_long) {
+    if (was_long) {
+        server->long_stream_count--;
+    } else {
+        one_less(server);
+    }
+    if (list_is_empty(&server->connections)) {
         CHECK(uv_timer_stop(&server->tick) == 0);
     }
     end_if_empty(server);
+}
+
+bool server_is_crowded(const struct server *server) {
+    return server->held_size > server->options.limits.held_size_max;
 }
 
 void server_close(struct server *server, server_closed_cb closed, void *owner) {
@@ -166,9 +186,10 @@ static void accepted(struct stream_listener *listener, void *owner, struct strea
         server->is_full = true;
         LOG_WARN("HTTP connections are refused", LOG_U64("connections_max", connections_max));
     }
-    if (server->connection_count++ == 0) {
+    if (list_is_empty(&server->connections)) {
         start_tick(server);
     }
+    server->connection_count++;
     connection_open(server, stream);
 }
 
@@ -192,4 +213,8 @@ uint16_t server_port(const struct server *server, unsigned index) {
 
 unsigned server_connection_count(const struct server *server) {
     return server->connection_count;
+}
+
+unsigned server_long_stream_count(const struct server *server) {
+    return server->long_stream_count;
 }

@@ -27,10 +27,14 @@ static void tcp_open(uv_loop_t *loop, union stream_handle *handle) {
     CHECK(uv_tcp_init(loop, &handle->tcp) == 0); /* makes no socket yet */
 }
 
-/* A dead peer is noticed by what stays unacknowledged, an idle one by keepalive. */
+static int set_tcp_option(int descriptor, int option, unsigned value) {
+    return setsockopt(descriptor, IPPROTO_TCP, option, &value, sizeof value) == 0 ? 0 : -errno;
+}
+
+/* A dead peer is noticed by what stays unacknowledged, an idle one by keepalive. What the peer has
+ * no window for stays in our queue, where it is counted, and not in megabytes of the kernel's. */
 static void tcp_tune(union stream_handle *handle) {
     int descriptor = -1;
-    unsigned user_timeout_ms = LIMIT_STREAM_USER_TIMEOUT_MS;
     int status = uv_tcp_nodelay(&handle->tcp, 1);
     if (status == 0) {
         status = uv_tcp_keepalive(&handle->tcp, 1, LIMIT_STREAM_KEEPALIVE_S);
@@ -38,9 +42,11 @@ static void tcp_tune(union stream_handle *handle) {
     if (status == 0) {
         status = uv_fileno(&handle->any, &descriptor);
     }
-    if (status == 0 && setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms,
-                                  sizeof user_timeout_ms) != 0) {
-        status = -errno;
+    if (status == 0) {
+        status = set_tcp_option(descriptor, TCP_USER_TIMEOUT, LIMIT_STREAM_USER_TIMEOUT_MS);
+    }
+    if (status == 0) {
+        status = set_tcp_option(descriptor, TCP_NOTSENT_LOWAT, LIMIT_STREAM_UNSENT_SIZE);
     }
     if (status != 0) { /* a connection that was reset meanwhile says EINVAL: reading will tell */
         LOG_DEBUG("socket options were not set", LOG_ERRNO(-status));

@@ -16,6 +16,9 @@
 #define LIMIT_HTTP_PIPELINE_MAX        16u
 #define LIMIT_HTTP_CONNECTIONS_MAX     4096u
 #define LIMIT_HTTP_READ_AHEAD_SIZE     (64u * 1024u) /* of a connection whose request waits */
+#define LIMIT_HTTP_STREAM_INPUT_SIZE   4096u         /* what a client may send to a long stream */
+#define LIMIT_HTTP_REST_TIMEOUT_MS     2000u /* an idle connection's memory is kept so long */
+#define LIMIT_HTTP_HELD_SIZE_MAX       (256u * 1024u * 1024u) /* waiting, of all connections */
 #define LIMIT_HTTP_CLOSE_TIMEOUT_MS    2000u /* for answers in progress when a server closes */
 #define LIMIT_HTTP_REQUEST_ID_SIZE_MAX 64u
 #define LIMIT_HTTP_OUTPUT_HIGH_SIZE    (1024u * 1024u) /* a watcher with more queued is ended */
@@ -26,6 +29,7 @@
 #define LIMIT_STREAM_FLUSH_TIMEOUT_MS  5000u /* for what is queued when a stream is closed */
 #define LIMIT_STREAM_LINGER_TIMEOUT_MS 1000u /* for the peer's end after ours */
 #define LIMIT_STREAM_USER_TIMEOUT_MS   10000u
+#define LIMIT_STREAM_UNSENT_SIZE       (128u * 1024u) /* that the kernel holds beyond the window */
 #define LIMIT_STREAM_KEEPALIVE_S       15u
 #define LIMIT_STREAM_BACKLOG           1024u
 

@@ -220,6 +220,10 @@ enum http_state http_parser_state(const struct http_parser *parser) {
     return parser->state;
 }
 
+size_t http_parser_body_size(const struct http_parser *parser) {
+    return parser->body.size;
+}
+
 const struct http_message *http_parser_message(const struct http_parser *parser) {
     return &parser->message;
 }

@@ -70,6 +70,8 @@ MUST_USE enum err http_parser_finish(struct http_parser *parser);
 enum http_state http_parser_state(const struct http_parser *parser);
 /* Valid from HTTP_STATE_BODY on (headers, status) and whole at HTTP_STATE_DONE. */
 const struct http_message *http_parser_message(const struct http_parser *parser);
+/* Of the body, as far as it came. */
+size_t http_parser_body_size(const struct http_parser *parser);
 /* Forgets the message and begins the next. A request to HEAD has an answer without a body: say so.
  */
 void http_parser_next(struct http_parser *parser, bool answer_has_no_body);

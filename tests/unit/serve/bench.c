@@ -74,6 +74,9 @@ static void requested(struct exchange *exchange, void *owner) {
     } else if (strcmp(target, "/stream") == 0) {
         keep(exchange);
         exchange_begin_stream(exchange, 200, "text/plain");
+    } else if (strcmp(target, "/long") == 0) {
+        keep(exchange);
+        exchange_begin_long_stream(exchange, 200, "text/plain");
     } else if (strcmp(target, "/big") == 0) {
         answer_big(exchange);
     } else if (strcmp(target, "/refuse") == 0) {

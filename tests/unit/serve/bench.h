@@ -19,7 +19,8 @@ struct client {
  *   /echo    200, the request's body        /none    204
  *   /big     200, `big_size` bytes          /refuse  405 with Allow and Retry-After
  *   /later   kept in `kept`, answered by the test
- *   /stream  begun, kept                    /close   closes the server, then answers */
+ *   /stream  begun, kept                    /close   closes the server, then answers
+ *   /long    begun as a long stream, kept */
 struct bench {
     uv_loop_t loop;
     uv_timer_t patience;
