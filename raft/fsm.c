@@ -83,5 +83,9 @@ void fsm_entry_add(struct slice command, struct buf *out) {
 
 unsigned fsm_due_commands(struct fsm *fsm, uint64_t log_time_ms, uint64_t quarantine_ms,
                           unsigned count_max, struct buf *out, uint64_t *out_next_ms) {
-    return store_due_commands(fsm->store, log_time_ms, quarantine_ms, count_max, out, out_next_ms);
+    struct store_upkeep upkeep = {.log_time_ms = log_time_ms,
+                                  .quarantine_ms = quarantine_ms,
+                                  .history_events = LIMIT_HISTORY_EVENTS_DEFAULT,
+                                  .command_count_max = count_max};
+    return store_upkeep(fsm->store, &upkeep, out, out_next_ms);
 }

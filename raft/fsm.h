@@ -32,7 +32,7 @@ void fsm_commit(struct fsm *fsm);
 void fsm_entry_begin(uint64_t log_time_ms, int64_t wall_ms, unsigned count, struct buf *out);
 void fsm_entry_add(struct slice command, struct buf *out);
 
-/* Commands that end the leases due at `log_time_ms`: see store_due_commands. */
+/* Commands that end the leases due at `log_time_ms` and compact the history: see store_upkeep. */
 unsigned fsm_due_commands(struct fsm *fsm, uint64_t log_time_ms, uint64_t quarantine_ms,
                           unsigned count_max, struct buf *out, uint64_t *out_next_ms);
 

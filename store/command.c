@@ -30,6 +30,7 @@ static bool is_clients(uint64_t id) {
     case COMMAND_ONCE:
     case COMMAND_SUBNET_EXPIRE:
     case COMMAND_LEASE_EXPIRE:
+    case COMMAND_COMPACT:
         return false;
     default:
         return shape_of(id) != NULL;

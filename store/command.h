@@ -123,6 +123,11 @@ struct command_once {
     struct slice command;     /* encoded */
 };
 
+/* Proposed by the leader when there is more history than it keeps. */
+struct command_compact {
+    uint64_t revision; /* events up to here go, as many as one command may take */
+};
+
 /* Appends the encoded command. `arguments` is the command's struct. */
 void command_encode(enum command_id id, const void *arguments, struct buf *out);
 /* Errors: ERR_CORRUPT (a ONCE that carries a ONCE or a leader's command, too). `*out_arguments`

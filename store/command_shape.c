@@ -83,3 +83,8 @@ static const struct field once_fields[] = {
     ROW(command_once, command, 4, FIELD_BYTES),
 };
 SHAPE(shape_command_once, command_once, once_fields);
+
+static const struct field compact_fields[] = {
+    ROW(command_compact, revision, 1, FIELD_NUMBER),
+};
+SHAPE(shape_command_compact, command_compact, compact_fields);

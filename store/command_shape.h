@@ -15,5 +15,6 @@ extern const struct shape shape_command_lease;
 extern const struct shape shape_command_lease_expire;
 extern const struct shape shape_command_txn;
 extern const struct shape shape_command_once;
+extern const struct shape shape_command_compact;
 
 #endif

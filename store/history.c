@@ -1,6 +1,7 @@
 #include "store/history.h"
 
 #include "store/objects.h"
+#include "util/limits.h"
 
 void history_append(struct txn *txn, uint64_t revision, uint32_t number,
                     const struct event *event) {
@@ -13,10 +14,71 @@ void history_append(struct txn *txn, uint64_t revision, uint32_t number,
     buf_put_u8(&value, event->is_delete ? 1 : 0);
     buf_put_varint(&value, event->previous_revision);
     object_encode(&event->object, &value);
-    txn_put(txn, TABLE_EVENTS, buf_slice(&key), buf_slice(&value));
+    txn_append(txn, TABLE_EVENTS, buf_slice(&key), buf_slice(&value));
     buf_deinit(&key);
     buf_deinit(&value);
 }
+
+static uint64_t revision_of(struct slice key) {
+    struct reader reader = reader_of(key.data, key.size);
+    return reader_u64(&reader);
+}
+
+/* ---- compaction ---- */
+
+/* How far whole revisions go from the oldest event on. */
+struct cut {
+    uint64_t count_max;    /* events; the first revision may have more */
+    uint64_t revision_max; /* none after it */
+    uint64_t count;        /* events passed */
+    uint64_t first;        /* the oldest revision */
+    uint64_t revision;     /* of the event looked at last; at the end the answer */
+    uint64_t whole;        /* the revision before it: all of its events were passed; 0: none */
+};
+
+static bool visit_cut(void *owner, struct slice key, struct slice value) {
+    (void)value;
+    struct cut *cut = owner;
+    uint64_t revision = revision_of(key);
+    if (revision != cut->revision) {
+        cut->whole = cut->revision;
+        cut->revision = revision;
+        cut->first = cut->first == 0 ? revision : cut->first;
+    }
+    bool is_over = cut->count >= cut->count_max && revision != cut->first;
+    if (revision > cut->revision_max || is_over) {
+        cut->revision = cut->whole;
+        return false;
+    }
+    cut->count++;
+    return true;
+}
+
+static uint64_t find_cut(struct txn *txn, uint64_t count_max, uint64_t revision_max) {
+    struct cut cut = {.count_max = MIN_OF(count_max, LIMIT_COMPACT_EVENTS_MAX),
+                      .revision_max = revision_max};
+    txn_walk(txn, TABLE_EVENTS, slice_of(NULL, 0), visit_cut, &cut);
+    return cut.revision; /* stopped at the last whole one, or at the end of all */
+}
+
+uint64_t history_find_cut(struct txn *txn, uint64_t count) {
+    return count == 0 ? 0 : find_cut(txn, count, UINT64_MAX);
+}
+
+static bool visit_compact(void *owner, struct slice key, struct slice value) {
+    (void)value;
+    return revision_of(key) <= *(uint64_t *)owner;
+}
+
+void history_compact(struct txn *txn, uint64_t revision) {
+    uint64_t cut = find_cut(txn, LIMIT_COMPACT_EVENTS_MAX, revision);
+    if (cut > 0) {
+        txn_trim(txn, TABLE_EVENTS, slice_of(NULL, 0), visit_compact, &cut);
+        txn_put_number(txn, HISTORY_COMPACT_REVISION, cut);
+    }
+}
+
+/* ---- reading ---- */
 
 struct walk {
     store_event_cb callback;

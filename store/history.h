@@ -8,7 +8,16 @@
 #include "store/store.h"
 #include "store/txn.h"
 
+/* A number of TABLE_NUMBERS: events up to this revision are gone. */
+#define HISTORY_COMPACT_REVISION "compact_revision"
+
 void history_append(struct txn *txn, uint64_t revision, uint32_t number, const struct event *event);
+/* Drops whole revisions <= `revision`, oldest first, about LIMIT_COMPACT_EVENTS_MAX events of them.
+ * What is left is again every event after HISTORY_COMPACT_REVISION. */
+void history_compact(struct txn *txn, uint64_t revision);
+/* The revision up to which history_compact must go so that the oldest `count` events go, or a few
+ * less: it parts no revision, but the first one always goes. 0: nothing can go. */
+uint64_t history_find_cut(struct txn *txn, uint64_t count);
 /* Walks the events with revision > `after`, in order, until the callback returns false. */
 void history_walk(struct txn *txn, uint64_t after, store_event_cb callback, void *owner);
 

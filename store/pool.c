@@ -223,5 +223,5 @@ void pool_forget(struct apply *apply, const char *network) {
     txn_delete_prefix(apply->txn, TABLE_FREED, buf_slice(&prefix));
     buf_deinit(&prefix);
     const char *cursor_name = arena_printf(apply->arena, CURSOR_PREFIX "%s", network);
-    txn_delete(apply->txn, TABLE_META, slice_of_text(cursor_name));
+    txn_delete(apply->txn, TABLE_NUMBERS, slice_of_text(cursor_name));
 }

@@ -1,4 +1,4 @@
-/* Reading: a consistent view at one revision, and the digest of the whole state. */
+/* Reading: a consistent view at one revision. */
 #include "store/history.h"
 #include "store/objects.h"
 #include "store/view.h"
@@ -22,15 +22,22 @@ enum err store_read_begin(struct store *store, struct store_read *out_read) {
         return ERR_IO;
     }
     *out_read = (struct store_read){.store = store, .txn = reader};
+    list_append(&store->reads, &out_read->link);
     struct txn txn = view_txn(out_read);
-    out_read->revision = txn_get_number(&txn, VIEW_REVISION);
-    out_read->compact_revision = txn_get_number(&txn, VIEW_COMPACT_REVISION);
+    struct meta meta;
+    view_get_meta(&txn, &meta);
     check_read(&txn);
+    out_read->revision = meta.revision;
+    out_read->compact_revision = meta.compact_revision;
     return ERR_OK;
 }
 
 void store_read_end(struct store_read *read) {
     struct store *store = read->store;
+    list_remove(&read->link);
+    if (read->txn == NULL) {
+        return; /* the store was replaced, and ended it */
+    }
     if (store->idle_reader == NULL) {
         mdb_txn_reset(read->txn);
         store->idle_reader = read->txn;
@@ -40,7 +47,32 @@ void store_read_end(struct store_read *read) {
     read->txn = NULL;
 }
 
+bool store_read_is_open(const struct store_read *read) {
+    return read->txn != NULL;
+}
+
+void view_end_reads(struct store *store) {
+    for (struct list *node; (node = list_take_first(&store->reads)) != NULL;) {
+        struct store_read *read = CONTAINER_OF(node, struct store_read, link);
+        if (read->lock != NULL) {
+            pthread_mutex_lock(read->lock);
+        }
+        mdb_txn_abort(read->txn);
+        read->txn = NULL;
+        if (read->lock != NULL) {
+            pthread_mutex_unlock(read->lock);
+        }
+    }
+    if (store->idle_reader != NULL) {
+        mdb_txn_abort(store->idle_reader);
+        store->idle_reader = NULL;
+    }
+}
+
 enum err store_get(struct store_read *read, const char *key, struct object *out_object) {
+    if (!store_read_is_open(read)) {
+        return ERR_CLOSED;
+    }
     struct txn txn = view_txn(read);
     bool is_there = objects_get(&txn, key, out_object);
     check_read(&txn);
@@ -49,12 +81,18 @@ enum err store_get(struct store_read *read, const char *key, struct object *out_
 
 void store_list(struct store_read *read, const char *prefix, const char *after,
                 store_object_cb callback, void *owner) {
+    if (!store_read_is_open(read)) {
+        return;
+    }
     struct txn txn = view_txn(read);
     objects_walk(&txn, prefix, after, callback, owner);
     check_read(&txn);
 }
 
 void store_events(struct store_read *read, uint64_t after, store_event_cb callback, void *owner) {
+    if (!store_read_is_open(read)) {
+        return;
+    }
     struct txn txn = view_txn(read);
     history_walk(&txn, after, callback, owner);
     check_read(&txn);
@@ -82,37 +120,40 @@ static bool visit_event(void *owner, const struct event *event) {
 enum err store_get_at(struct store_read *read, const char *key, uint64_t revision,
                       struct object *out_object) {
     struct at_revision at = {.key = key, .revision = revision, .out_object = out_object};
+    if (!store_read_is_open(read)) {
+        return ERR_CLOSED;
+    }
     if (revision > 0) {
         store_events(read, revision - 1, visit_event, &at);
     }
     return at.is_found ? ERR_OK : ERR_NOT_FOUND;
 }
 
-static void mix(uint64_t *digest, struct slice bytes) {
-    uint64_t hash = *digest ^ bytes.size; /* FNV-1a, 64 bits */
-    for (size_t i = 0; i < bytes.size; i++) {
-        hash = (hash ^ bytes.data[i]) * UINT64_C(0x100000001b3);
-    }
-    *digest = hash;
-}
+struct digest_walk {
+    struct tally tally;
+    unsigned table;
+};
 
-static bool visit_digest(void *owner, struct slice key, struct slice value) {
-    mix(owner, key);
-    mix(owner, value);
+static bool visit_record(void *owner, struct slice key, struct slice value) {
+    struct digest_walk *walk = owner;
+    tally_add(&walk->tally, walk->table, key, value);
     return true;
 }
 
-uint64_t store_digest(struct store *store) {
-    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+uint64_t store_digest_walk(struct store *store) {
     struct store_read read;
     if (store_read_begin(store, &read) != ERR_OK) {
         return 0;
     }
     struct txn txn = view_txn(&read);
-    for (unsigned table = 0; table < TABLE_COUNT; table++) {
-        txn_walk(&txn, (enum table)table, slice_of(NULL, 0), visit_digest, &digest);
+    struct meta meta;
+    view_get_meta(&txn, &meta);
+    struct digest_walk walk = {.tally = {0}};
+    for (walk.table = TABLE_META + 1; walk.table < TABLE_COUNT; walk.table++) {
+        txn_walk(&txn, (enum table)walk.table, slice_of(NULL, 0), visit_record, &walk);
     }
     check_read(&txn);
     store_read_end(&read);
-    return digest;
+    meta.tally = walk.tally;
+    return meta_digest(&meta);
 }

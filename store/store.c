@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "store/apply.h"
+#include "store/history.h"
 #include "store/view.h"
 #include "util/log.h"
 
@@ -16,6 +17,23 @@
     (UINT64_C(64) << 30) /* address space only: the file grows as it is written */
 #define DATA_FILE "data.mdb"
 #define LOCK_FILE "lock.mdb"
+
+void view_get_meta(struct txn *txn, struct meta *out_meta) {
+    struct slice row;
+    *out_meta = (struct meta){.revision = 0};
+    if (txn_get(txn, TABLE_META, slice_of_text(META_KEY), &row) &&
+        meta_decode(row, out_meta) != ERR_OK) {
+        txn->status = MDB_CORRUPTED;
+    }
+}
+
+void view_put_meta(struct txn *txn, const struct meta *meta) {
+    struct buf row;
+    buf_init(&row);
+    meta_encode(meta, &row);
+    txn_put(txn, TABLE_META, slice_of_text(META_KEY), buf_slice(&row));
+    buf_deinit(&row);
+}
 
 void view_fail(int status, const char *doing) {
     LOG_ERROR("the store cannot go on", LOG_TEXT("doing", doing),
@@ -34,7 +52,7 @@ static enum err make_directory(const char *path) {
 }
 
 static void open_write(struct store *store) {
-    store->write = (struct txn){.tables = &store->tables};
+    store->write = (struct txn){.tables = &store->tables, .tally = store->state.tally};
     store->write.status = mdb_txn_begin(store->env, NULL, 0, &store->write.txn);
     if (store->write.status != 0) {
         view_fail(store->write.status, "begin a write transaction");
@@ -53,10 +71,10 @@ static void commit_write(struct store *store) {
     store->is_writing = false;
 }
 
-static enum err open_environment(struct store *store, uint64_t map_size) {
+static enum err open_environment(struct store *store) {
     int status = mdb_env_create(&store->env);
     if (status == 0) {
-        status = mdb_env_set_mapsize(store->env, (size_t)map_size);
+        status = mdb_env_set_mapsize(store->env, (size_t)store->map_size);
     }
     if (status == 0) {
         status = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
@@ -76,6 +94,12 @@ static enum err open_environment(struct store *store, uint64_t map_size) {
     open_write(store);
     txn_open_tables(&store->write, &store->tables);
     commit_write(store);
+    MDB_stat stat;
+    status = mdb_env_stat(store->env, &stat);
+    if (status != 0) {
+        view_fail(status, "measure a page");
+    }
+    store->page_size = stat.ms_psize;
     return ERR_OK;
 }
 
@@ -102,6 +126,14 @@ static void view_path(const struct store *store, char *path, size_t size) {
     snprintf(path, size, "%s/" DATA_FILE, store->directory);
 }
 
+static void note_applied(struct store *store) {
+    if (store->state.applied_index > store->mark.state.applied_index) {
+        store->mark.state.applied_index = store->state.applied_index;
+        store->mark.state.applied_term = store->state.applied_term;
+        write_mark(store, false);
+    }
+}
+
 /* Whether the view is, byte for byte, the one that was closed. */
 static bool is_whole(const struct store *store) {
     const struct mark_state *mark = &store->mark.state;
@@ -120,7 +152,7 @@ static bool is_whole(const struct store *store) {
 }
 
 /* Opens the view that was closed well, or an empty one. */
-static enum err open_view(struct store *store, uint64_t map_size) {
+static enum err open_view(struct store *store) {
     enum err err = ERR_OK;
     if (!is_whole(store)) {
         err = remove_file(store->directory, DATA_FILE);
@@ -131,7 +163,7 @@ static enum err open_view(struct store *store, uint64_t map_size) {
     if (err == ERR_OK) {
         store->mark.state.is_sealed = false;
         write_mark(store, true);
-        err = open_environment(store, map_size);
+        err = open_environment(store);
     }
     return err;
 }
@@ -149,25 +181,23 @@ static void seal(struct store *store) {
     write_mark(store, true);
 }
 
-static void load_numbers(struct store *store) {
+static void load_state(struct store *store) {
     open_write(store);
-    store->revision = txn_get_number(&store->write, VIEW_REVISION);
-    store->applied_index = txn_get_number(&store->write, VIEW_APPLIED_INDEX);
-    store->applied_term = txn_get_number(&store->write, VIEW_APPLIED_TERM);
-    store->log_time_ms = txn_get_number(&store->write, VIEW_LOG_TIME_MS);
+    view_get_meta(&store->write, &store->state);
     commit_write(store);
 }
 
 enum err store_open(const struct store_options *options, struct store **out_store) {
-    uint64_t map_size = options->map_size > 0 ? options->map_size : MAP_SIZE_DEFAULT;
     struct store *store = must_alloc_zeroed(1, sizeof *store);
+    store->map_size = options->map_size > 0 ? options->map_size : MAP_SIZE_DEFAULT;
     store->directory = must_strdup(options->directory);
+    list_init(&store->reads);
     enum err err = make_directory(options->directory);
     if (err == ERR_OK) {
         err = mark_open(options->directory, &store->mark);
     }
     if (err == ERR_OK) {
-        err = open_view(store, map_size);
+        err = open_view(store);
         if (err != ERR_OK) {
             mark_close(&store->mark);
         }
@@ -177,16 +207,14 @@ enum err store_open(const struct store_options *options, struct store **out_stor
         free(store);
         return err;
     }
-    load_numbers(store);
+    load_state(store);
     arena_init(&store->scratch);
     *out_store = store;
     return ERR_OK;
 }
 
 void store_close(struct store *store) {
-    if (store->idle_reader != NULL) {
-        mdb_txn_abort(store->idle_reader);
-    }
+    view_end_reads(store);
     int status = mdb_env_sync(store->env, 1);
     if (status != 0) {
         view_fail(status, "sync the store");
@@ -199,6 +227,39 @@ void store_close(struct store *store) {
     free(store);
 }
 
+/* The reads are ended and the environment is closed while the file changes. */
+static int exchange_file(struct store *store, const char *directory) {
+    char from[4096];
+    char to[4096];
+    snprintf(from, sizeof from, "%s/" DATA_FILE, directory);
+    view_path(store, to, sizeof to);
+    if (access(from, R_OK | W_OK) != 0) {
+        return errno;
+    }
+    view_end_reads(store);
+    mdb_env_close(store->env);
+    int error = rename(from, to) != 0 ? errno : 0;
+    if (remove_file(store->directory, LOCK_FILE) != ERR_OK || open_environment(store) != ERR_OK) {
+        stop_process(); /* it has no state any more, and the log says why */
+    }
+    return error;
+}
+
+enum err store_replace(struct store *store, const char *directory) {
+    CHECK(!store->is_writing);
+    int error = exchange_file(store, directory);
+    if (error != 0) {
+        LOG_ERROR("cannot take the new view", LOG_TEXT("path", directory), LOG_ERRNO(error));
+        return ERR_SYSTEM;
+    }
+    load_state(store);
+    note_applied(store);
+    if (remove_file(directory, LOCK_FILE) == ERR_OK) {
+        (void)rmdir(directory); /* if something else is in there, it stays */
+    }
+    return ERR_OK;
+}
+
 uint64_t store_known_index(const struct store *store) {
     return store->mark.state.applied_index;
 }
@@ -208,25 +269,58 @@ uint64_t store_known_term(const struct store *store) {
 }
 
 uint64_t store_applied_index(const struct store *store) {
-    return store->applied_index;
+    return store->state.applied_index;
 }
 
 uint64_t store_applied_term(const struct store *store) {
-    return store->applied_term;
+    return store->state.applied_term;
 }
 
 uint64_t store_revision(const struct store *store) {
-    return store->revision;
+    return store->state.revision;
 }
 
 uint64_t store_log_time_ms(const struct store *store) {
-    return store->log_time_ms;
+    return store->state.log_time_ms;
+}
+
+uint64_t store_compact_revision(const struct store *store) {
+    return store->state.compact_revision;
+}
+
+uint64_t store_event_count(const struct store *store) {
+    return store->state.event_count;
+}
+
+uint64_t store_size(const struct store *store) {
+    return store->state.tally.size;
+}
+
+uint64_t store_digest(const struct store *store) {
+    return meta_digest(&store->state);
 }
 
 /* ---- writing ---- */
 
+/* LMDB's map takes no more than its size, which can change only while nobody looks at it: it grows
+ * long before it is full. */
+static void grow_map(struct store *store) {
+    MDB_envinfo info;
+    int status = mdb_env_info(store->env, &info);
+    uint64_t used = (info.me_last_pgno + 1) * store->page_size;
+    if (status == 0 && used > info.me_mapsize / 4 * 3 && list_is_empty(&store->reads)) {
+        view_end_reads(store); /* the idle one */
+        store->map_size = info.me_mapsize * UINT64_C(2);
+        status = mdb_env_set_mapsize(store->env, (size_t)store->map_size);
+    }
+    if (status != 0) {
+        view_fail(status, "let the map grow");
+    }
+}
+
 void store_begin(struct store *store) {
     CHECK(!store->is_writing);
+    grow_map(store);
     open_write(store);
 }
 
@@ -239,7 +333,7 @@ static void apply_commands(struct store *store, struct slice entry,
             "an entry of the log cannot be read: upgrade this server to the cluster's version");
         stop_process();
     }
-    store->log_time_ms = MAX_OF(store->log_time_ms, header.log_time_ms);
+    store->state.log_time_ms = MAX_OF(store->state.log_time_ms, header.log_time_ms);
     for (uint64_t i = 0; i < header.command_count; i++) {
         struct outcome ignored = {.arena = &store->scratch};
         bool is_awaited = outcomes != NULL && outcomes[i] != NULL;
@@ -247,13 +341,13 @@ static void apply_commands(struct store *store, struct slice entry,
         struct apply apply = {
             .txn = &store->write,
             .arena = outcome->arena,
-            .log_time_ms = store->log_time_ms,
+            .log_time_ms = store->state.log_time_ms,
             .wall_ms = header.wall_ms,
-            .revision = store->revision + 1,
+            .revision = store->state.revision + 1,
             .outcome = outcome,
         };
         apply_command(&apply, reader_bytes(&rest));
-        store->revision += apply.event_count > 0 ? 1 : 0;
+        store->state.revision += apply.event_count > 0 ? 1 : 0;
         arena_reset(&store->scratch);
     }
 }
@@ -261,27 +355,24 @@ static void apply_commands(struct store *store, struct slice entry,
 void store_apply(struct store *store, uint64_t index, uint64_t term, struct slice entry,
                  struct outcome *const *outcomes) {
     CHECK(store->is_writing);
-    if (index <= store->applied_index) {
+    if (index <= store->state.applied_index) {
         return;
     }
-    CHECK(index == store->applied_index + 1);
+    CHECK(index == store->state.applied_index + 1);
     if (entry.size > 0) {
         apply_commands(store, entry, outcomes);
     }
-    store->applied_index = index;
-    store->applied_term = term;
+    store->state.applied_index = index;
+    store->state.applied_term = term;
 }
 
 void store_commit(struct store *store) {
     CHECK(store->is_writing);
-    txn_put_number(&store->write, VIEW_REVISION, store->revision);
-    txn_put_number(&store->write, VIEW_APPLIED_INDEX, store->applied_index);
-    txn_put_number(&store->write, VIEW_APPLIED_TERM, store->applied_term);
-    txn_put_number(&store->write, VIEW_LOG_TIME_MS, store->log_time_ms);
+    struct txn *write = &store->write;
+    store->state.tally = write->tally;
+    store->state.event_count = txn_count(write, TABLE_EVENTS);
+    store->state.compact_revision = txn_get_number(write, HISTORY_COMPACT_REVISION);
+    view_put_meta(write, &store->state);
     commit_write(store);
-    if (store->applied_index > store->mark.state.applied_index) {
-        store->mark.state.applied_index = store->applied_index;
-        store->mark.state.applied_term = store->applied_term;
-        write_mark(store, false);
-    }
+    note_applied(store);
 }

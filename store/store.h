@@ -1,7 +1,7 @@
 /* The store: the state machine's state, in LMDB. The Raft log is the truth, this is its view: LMDB
  * runs without syncs of its own, the applied index is written in the same transaction as the data,
- * and a view that was not closed, or that is not what was closed (store/mark.h), is thrown away and
- * built again from the log.
+ * and a view that cannot prove that it is whole (store/mark.h, store/verify.h) is thrown away and
+ * built again from snapshot and log.
  *
  * Writing happens only through store_begin, store_apply..., store_commit (the choke point), by one
  * thread. Apply decides, it never fails: a conflict is an outcome; a broken disk or a log that
@@ -14,9 +14,11 @@
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
+#include "util/list.h"
 #include "wire/kind.h"
 #include "wire/problem.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,7 +26,8 @@ struct store;
 
 struct store_options {
     const char *directory; /* made when absent; holds the view and its mark and nothing else */
-    uint64_t map_size;     /* bytes; 0: default */
+    uint64_t map_size;     /* bytes that LMDB maps at first; 0: default. It grows by itself */
+    const char *boot_id;   /* what tells one run of the machine from the next; NULL: the kernel's */
 };
 
 /* Errors: ERR_SYSTEM, ERR_IO, ERR_CORRUPT; the log says what. Owns: the caller, store_close. */
@@ -36,6 +39,16 @@ uint64_t store_applied_index(const struct store *store);
 uint64_t store_applied_term(const struct store *store);
 uint64_t store_revision(const struct store *store);
 uint64_t store_log_time_ms(const struct store *store);
+/* Events up to here are gone; a watch can begin at this revision and no earlier. */
+uint64_t store_compact_revision(const struct store *store);
+uint64_t store_event_count(const struct store *store);
+/* Bytes of all records, history and indexes included: what a quota bounds. The file is larger, by
+ * what its pages do not fill, and does not shrink. */
+uint64_t store_size(const struct store *store);
+/* A digest of the whole state, equal on replicas that applied the same index. Costs nothing. */
+uint64_t store_digest(const struct store *store);
+/* The same, from a walk over every record. */
+uint64_t store_digest_walk(struct store *store);
 
 /* How far this server has ever applied the log, in this view or one that is gone: those entries are
  * committed, and a log that does not have them has lost them. 0: nothing is known. */
@@ -110,18 +123,24 @@ struct store_try {
  * store_begin and store_commit. */
 void store_try(struct store *store, const struct store_try *attempt, struct outcome *outcome);
 
-/* A consistent view for reading. Lifetime: store_read_begin .. store_read_end, within one turn of
- * the loop (an open view keeps old pages alive). */
+/* A consistent view for reading. Lifetime: store_read_begin .. store_read_end, at one address. It
+ * should be short: an open view keeps old pages alive, and LMDB's map from growing. */
 struct store_read {
     struct store *store;
-    void *txn;
+    void *txn; /* NULL: the store was replaced (store_replace), which ended it */
     uint64_t revision;
     uint64_t compact_revision; /* events up to here are gone */
+    struct list link;
+    pthread_mutex_t
+        *lock; /* of a read that another thread uses: held there during each use. NULL */
 };
 MUST_USE enum err store_read_begin(struct store *store, struct store_read *out_read);
 void store_read_end(struct store_read *read);
+/* Whether it still stands. A read that lasts longer than one turn of the loop asks before each use:
+ * in one that was ended nothing is found. */
+bool store_read_is_open(const struct store_read *read);
 
-/* Errors: ERR_NOT_FOUND. The object borrows from the view. */
+/* Errors: ERR_NOT_FOUND, ERR_CLOSED (the read was ended). The object borrows from the view. */
 MUST_USE enum err store_get(struct store_read *read, const char *key, struct object *out_object);
 
 /* Walks the keys that begin with `prefix`, from the first key > `after` (NULL: from the start), in
@@ -140,7 +159,7 @@ struct event {
 /* Walks the events with revision > `after`, in order. */
 typedef bool (*store_event_cb)(void *owner, const struct event *event);
 void store_events(struct store_read *read, uint64_t after, store_event_cb callback, void *owner);
-/* The object as it was written at `revision`. Errors: ERR_NOT_FOUND (compacted). */
+/* The object as it was written at `revision`. Errors: ERR_NOT_FOUND (compacted), ERR_CLOSED. */
 MUST_USE enum err store_get_at(struct store_read *read, const char *key, uint64_t revision,
                                struct object *out_object);
 
@@ -155,13 +174,23 @@ typedef bool (*store_lease_key_cb)(void *owner, const char *key);
 void store_lease_keys(struct store_read *read, uint64_t id, store_lease_key_cb callback,
                       void *owner);
 
-/* Leases that are due at `log_time_ms`, soonest first: encoded expire commands for the leader to
- * propose, at most `count_max`. Returns how many; `*out_next_ms` is the log time of the first that
- * is not yet due (UINT64_MAX: none). Appends each as buf_put_bytes. */
-unsigned store_due_commands(struct store *store, uint64_t log_time_ms, uint64_t quarantine_ms,
-                            unsigned count_max, struct buf *out, uint64_t *out_next_ms);
+/* What the leader looks after. */
+struct store_upkeep {
+    uint64_t log_time_ms;    /* now */
+    uint64_t quarantine_ms;  /* of subnets whose lease ran out */
+    uint64_t history_events; /* kept; older ones are compacted away. 0: never */
+    uint64_t quota_size;     /* bytes: from three quarters of it, less history is kept. 0: none */
+    unsigned command_count_max;
+};
+/* Encoded commands for the leader to propose now, each appended as buf_put_bytes: the end of leases
+ * that are due, soonest first, and a compaction when there is too much history. Returns how many;
+ * `*out_next_ms` is the log time at which there is more to do (UINT64_MAX: nothing is foreseen). */
+unsigned store_upkeep(struct store *store, const struct store_upkeep *upkeep, struct buf *out,
+                      uint64_t *out_next_ms);
 
-/* A digest of the whole state at the last commit, equal on replicas that applied the same index. */
-uint64_t store_digest(struct store *store);
+/* Puts the view in `directory` (snapshot_build_view) into the place of this one, whose open reads
+ * it ends. The directory is on the same file system, and empty afterwards. Not while writing.
+ * Errors: ERR_SYSTEM: nothing has changed, the log says why. */
+MUST_USE enum err store_replace(struct store *store, const char *directory);
 
 #endif

@@ -68,6 +68,16 @@
 #define LIMIT_LIST_CHUNK_SIZE         (64u * 1024u)        /* of limit=all, in one turn */
 #define LIMIT_WATCH_STALE_MS          10000u /* without a leader: watchers are sent elsewhere */
 #define LIMIT_HISTORY_EVENTS_DEFAULT  100000u
+#define LIMIT_HISTORY_EVENTS_LEAST                                                                 \
+    1000u /* kept though the store is nearly full, if so many are wanted */
+#define LIMIT_HISTORY_SLACK_MAX  1000u /* events beyond what is kept before a compaction */
+#define LIMIT_COMPACT_EVENTS_MAX 4096u /* that go by one command; one revision goes whole */
+
+/* The view and its snapshots. */
+#define LIMIT_SNAPSHOT_CHUNK_SIZE    (64u * 1024u) /* of records; one more record may end in it */
+#define LIMIT_SNAPSHOT_NOTE_SIZE_MAX (64u * 1024u)
+#define LIMIT_VIEW_BUILD_SIZE        (16u * 1024u * 1024u) /* of records in one transaction */
+#define LIMIT_VIEW_VERIFY_TIMEOUT_S  60u
 
 /* Raft. */
 #define LIMIT_RAFT_MEMBERS_MAX         16u

@@ -154,8 +154,10 @@ unsigned bench_expire(struct bench *bench, uint64_t quarantine_ms) {
     struct buf due;
     buf_init(&due);
     uint64_t next_ms;
-    unsigned count =
-        store_due_commands(bench->store, bench->log_time_ms, quarantine_ms, 100, &due, &next_ms);
+    struct store_upkeep upkeep = {.log_time_ms = bench->log_time_ms,
+                                  .quarantine_ms = quarantine_ms,
+                                  .command_count_max = 100};
+    unsigned count = store_upkeep(bench->store, &upkeep, &due, &next_ms);
     struct reader reader = reader_of(due.data, due.size);
     for (unsigned i = 0; i < count; i++) {
         bench->outcome = (struct outcome){.arena = &bench->arena};
