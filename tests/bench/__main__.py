@@ -10,7 +10,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
-import loads  # noqa: E402 (the path above comes first)
+import failures  # noqa: E402 (the path above comes first)
+import floors  # noqa: E402
+import loads  # noqa: E402
+import plot  # noqa: E402
 import programs  # noqa: E402
 import report  # noqa: E402
 import traffic  # noqa: E402
@@ -23,7 +26,10 @@ ROUNDS = 5
 QUICK_ROUNDS = 3
 WRK_S = 3.0
 QUICK_WRK_S = 0.6
+KILLS = 10  # of the leader, in all rounds together
 LONGEST_S = 3600  # the whole run
+STORES = (Weft(), Etcd())
+ROUND_NAMES = tuple(load.name for load in loads.LOADS if load.name != "program_size")
 
 
 class Stopped(BaseException):
@@ -63,22 +69,51 @@ def _say(text):
     print(text, flush=True)
 
 
+def _measure_program_size(results):
+    for name, path in (("weft", programs.WEFTD), ("etcd", programs.etcd())):
+        if results.wants("program_size"):
+            results.add("program_size", 0, name, programs.stripped_size(path))
+
+
+def _run_round(options, results, folder, restarts, kills):
+    seconds = QUICK_WRK_S if options.quick else WRK_S
+    for store in STORES:
+        traffic.measure(results, store, folder, seconds)
+    for store in STORES:
+        failures.measure_start(results, store, folder)
+    for restart in restarts:
+        restart.measure()
+    for is_fast in (False, True):
+        for store in STORES:
+            failures.measure_leader_killed(results, store, folder, kills, is_fast)
+
+
 def _run(options, results, folder):
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    seconds = QUICK_WRK_S if options.quick else WRK_S
+    kills = 1 if options.quick else -(-KILLS // rounds)
     began = time.monotonic()
-    for number in range(1, rounds + 1):
-        for store in (Weft(), Etcd()):
-            traffic.measure(results, store, folder, seconds)
-        _say(f"round {number} of {rounds}: {time.monotonic() - began:.0f} s")
+    restarts = []
+    _measure_program_size(results)
+    floors.measure(results, folder, QUICK_WRK_S if options.quick else WRK_S)
+    if results.wants("restart_100k_keys"):
+        restarts = [failures.Restart(results, store, folder) for store in STORES]
+        for restart in restarts:
+            restart.fill()
+    if results.wants(*ROUND_NAMES):
+        for number in range(1, rounds + 1):
+            _run_round(options, results, folder, restarts, kills)
+            _say(f"round {number} of {rounds}: {time.monotonic() - began:.0f} s")
 
 
-def _finish(options, results):
+def _finish(options, results, facts):
     _say("")
     for line in report.table(results):
         _say(line)
     if options.json:
         report.write_json(results, options.json)
+    if options.svg:
+        with open(options.svg, "w", encoding="utf-8") as file:
+            file.write(plot.draw(results, facts))
 
 
 def main(arguments):
@@ -90,11 +125,11 @@ def main(arguments):
     folder = None
     try:
         programs.refuse_memory(options.dir)
-        for line in programs.facts(options.dir):
-            _say(line)
+        facts = programs.facts(options.dir)
+        _say("\n".join(facts))
         folder = tempfile.mkdtemp(prefix="weft-bench-", dir=options.dir)
         _run(options, results, folder)
-        _finish(options, results)
+        _finish(options, results, facts)
     except (programs.Missing, Failed) as fault:
         print(f"bench: {fault}", file=sys.stderr)
         return 1

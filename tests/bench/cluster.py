@@ -94,6 +94,12 @@ class Member:
                 self.process.kill()
             self.process.wait(10)
 
+    def stop_group(self):
+        """SIGTERM to a server that has children of its own, then its end."""
+        if self.is_running:
+            os.killpg(self.pid, signal.SIGTERM)
+            self.process.wait(10)
+
     def call(self, method, path, body="", timeout=_CALL_S):
         """One request on a connection of its own. Raises OSError when no answer comes."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
