@@ -102,9 +102,20 @@ static void resume_reached(struct api *api) {
     }
 }
 
+static void deliver_changes(struct api *api) {
+    const struct clock *clock = api->options.clock;
+    if (list_is_empty(&api->hub.live)) {
+        watch_hub_applied(&api->hub);
+        return;
+    }
+    uint64_t since_us = clock_boot_us(clock);
+    watch_hub_applied(&api->hub);
+    histogram_add(&api->counters.delivery, clock_boot_us(clock) - since_us);
+}
+
 void api_applied(struct api *api) {
     resume_reached(api);
-    watch_hub_applied(&api->hub);
+    deliver_changes(api);
     api_wake(api);
 }
 

@@ -6,6 +6,7 @@
 #define WEFT_API_API_H
 
 #include "api/forward.h"
+#include "api/metrics.h"
 #include "api/watch.h"
 #include "client/alarm.h"
 #include "raft/replica.h"
@@ -28,6 +29,7 @@ struct api {
     struct api_options options;
     struct server *server;
     struct watch_hub hub;
+    struct api_counters counters;
     struct forwarder forwarder;
     struct alarm_clock *alarms;
     struct list requests;       /* all that are not done */

@@ -151,6 +151,7 @@ void forward_request(struct request *request) {
         return;
     }
     struct client_request forwarded;
+    api->counters.forwards++;
     fill_request(request, &forwarded);
     request->forwarded_to = target;
     request->call = arena_alloc(request->arena, sizeof *request->call);

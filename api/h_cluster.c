@@ -75,14 +75,16 @@ void handle_healthz(struct request *request) {
     request_reply(request, 200, TEXT_TYPE, 0, slice_of_text("ok\n"));
 }
 
-/* Ready is who can answer a linearizable read: a leader is known and a majority is there. */
+bool cluster_is_ready(const struct replica_status *status) {
+    return status->leader_id != 0 && (!status->is_leader || status->is_ready) &&
+           status->reachable >= status->needed;
+}
+
 void handle_readyz(struct request *request) {
     struct replica_status status;
     struct buf body;
     replica_status(request->api->options.replica, &status);
-    bool has_quorum = status.reachable >= status.needed;
-    bool is_led = status.leader_id != 0 && (!status.is_leader || status.is_ready);
-    if (!is_led || !has_quorum) {
+    if (!cluster_is_ready(&status)) {
         request_fail_leaderless(request);
         return;
     }

@@ -303,6 +303,8 @@ void handle_list(struct request *request) {
         request_read(request, reply_list);
         return;
     }
+    struct histogram *durations = request->api->counters.durations;
+    exchange_measure(request->exchange, &durations[ROUTE_CLASS_WATCH]);
     struct watch_filter *filter = &request->watcher.filter;
     filter->prefixes[filter->prefix_count++] = list_key_prefix(request);
     request->watcher.revision = params->index;

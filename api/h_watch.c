@@ -132,6 +132,7 @@ void handle_watch(struct request *request) {
     if (!choose_format(request) || !read_start(request)) {
         return;
     }
+    exchange_measure(request->exchange, &request->api->counters.durations[ROUTE_CLASS_WATCH]);
     fill_prefixes(request, filter);
     filter->wants_previous = params->previous;
     if (params->selector != NULL &&

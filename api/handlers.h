@@ -27,6 +27,10 @@ void handle_watch(struct request *request);
 void handle_cluster(struct request *request);
 void handle_healthz(struct request *request);
 void handle_readyz(struct request *request);
+/* Ready is who can answer a linearizable read: a leader is known and a majority is there. */
+bool cluster_is_ready(const struct replica_status *status);
+/* h_metrics.c */
+void handle_metrics(struct request *request);
 
 /* The key of the path behind "/v1/". */
 const char *request_path_key(const struct request *request);

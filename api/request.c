@@ -110,6 +110,7 @@ void request_begin(struct exchange *exchange, void *owner) {
         return;
     }
     move(request, REQUEST_CHECKING);
+    exchange_measure(exchange, &api->counters.durations[metrics_class_of(request->route)]);
     request->route->handle(request);
 }
 

@@ -54,6 +54,7 @@ void connection_flush(struct connection *connection) {
         return;
     }
     connection->written += output->size;
+    connection->server->counters.sent_bytes += output->size;
     if (output->size > KEPT_SIZE_MAX) {
         stream_write_buf(connection->stream, output);
     } else {
@@ -166,6 +167,7 @@ void connection_check_deadline(struct connection *connection, msec_t now_ms) {
         set_deadline(connection, now_ms);
         return;
     }
+    connection->server->counters.connections_late++;
     LOG_DEBUG("an HTTP connection was too slow", LOG_TEXT("peer", connection->peer.address));
     connection_drop(connection);
 }
@@ -276,6 +278,7 @@ static void received(struct stream *stream, void *owner, struct slice bytes) {
     struct connection *connection = owner;
     (void)stream;
     size_t used = 0;
+    connection->server->counters.received_bytes += bytes.size;
     if (connection->input.size == 0) { /* else it comes after what waits */
         used = connection_process(connection, bytes);
     }
@@ -355,6 +358,7 @@ static void closed(struct stream *stream, void *owner, enum err reason) {
     list_remove(&connection->ready_node);
     if (is_busy(connection)) {
         exchange->state = EXCHANGE_NONE; /* too late for an answer */
+        server->counters.gone++;
         exchange->handlers->gone(exchange, exchange->owner);
     }
     server->held_size -= connection->held_size;

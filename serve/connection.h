@@ -29,6 +29,7 @@ struct server {
     size_t held_size; /* connection.held_size of all */
     bool is_full;     /* connections_max was reached, and that was logged */
     struct rand rand;
+    struct server_counters counters;
     struct buf scratch; /* for one problem at a time */
     bool is_closing;
     msec_t close_deadline_ms;
@@ -46,6 +47,9 @@ struct exchange {
     enum exchange_state state;
     const struct exchange_handlers *handlers; /* NULL: none yet */
     void *owner;
+    struct histogram *histogram; /* for the time that the answer took; may be NULL */
+    uint64_t since_us;
+    enum method method;
     struct arena arena;
     struct buf headers; /* of the answer, as text; once a stream has begun, its trailers */
     char request_id[LIMIT_HTTP_REQUEST_ID_SIZE_MAX + 1];

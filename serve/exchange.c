@@ -5,6 +5,7 @@
  * Invariants: NONE -> WAITING -> NONE, or WAITING -> STREAMING -> NONE; after NONE the owner is not
  * called any more. */
 #include "serve/connection.h"
+#include "util/histogram.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,6 +40,9 @@ void exchange_begin(struct exchange *exchange) {
     const struct server *server = connection->server;
     const struct http_message *message = exchange_message(exchange);
     exchange->state = EXCHANGE_WAITING;
+    exchange->histogram = NULL;
+    exchange->since_us = clock_boot_us(server->options.clock);
+    exchange->method = message->method;
     exchange->is_head = message->method == METHOD_HEAD;
     exchange->is_http_1_0 = message->is_http_1_0;
     exchange->keeps_alive = message->is_keep_alive && !server->is_closing;
@@ -51,6 +55,8 @@ void exchange_begin(struct exchange *exchange) {
 void exchange_begin_refusal(struct exchange *exchange) {
     CHECK(exchange->state == EXCHANGE_NONE);
     exchange->state = EXCHANGE_WAITING;
+    exchange->histogram = NULL;
+    exchange->method = METHOD_OTHER;
     exchange->is_head = false;
     exchange->is_http_1_0 = false;
     exchange->keeps_alive = false;
@@ -107,9 +113,25 @@ void exchange_header(struct exchange *exchange, const char *name, const char *fo
     va_end(args);
 }
 
+void exchange_measure(struct exchange *exchange, struct histogram *histogram) {
+    exchange->histogram = histogram;
+}
+
+static void count_answer(const struct exchange *exchange, int status) {
+    struct server *server = connection_of(exchange)->server;
+    unsigned status_class = (unsigned)status / 100;
+    CHECK(status_class < SERVER_STATUS_CLASSES);
+    server->counters.answers[exchange->method][status_class]++;
+    if (exchange->histogram != NULL) {
+        uint64_t now_us = clock_boot_us(server->options.clock);
+        histogram_add(exchange->histogram, now_us - exchange->since_us);
+    }
+}
+
 static void write_head(struct exchange *exchange, int status, const char *content_type) {
     struct buf *output = &connection_of(exchange)->output;
     CHECK(exchange->state == EXCHANGE_WAITING);
+    count_answer(exchange, status);
     http_begin_response(output, status);
     if (content_type != NULL) {
         http_add_header(output, "Content-Type", "%s", content_type);

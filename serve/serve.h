@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct histogram;
 struct uv_loop_s;
 struct server;
 struct exchange;
@@ -69,6 +70,19 @@ uint16_t server_port(const struct server *server, unsigned index);
 /* Connections without, and with, a long stream. */
 unsigned server_connection_count(const struct server *server);
 unsigned server_long_stream_count(const struct server *server);
+
+#define SERVER_STATUS_CLASSES 6u
+/* What a server counts, since it began. */
+struct server_counters {
+    uint64_t answers[METHOD_OTHER + 1][SERVER_STATUS_CLASSES]; /* begun, by status / 100 */
+    uint64_t gone;                /* requests whose client went away before the answer was whole */
+    uint64_t connections;         /* accepted */
+    uint64_t connections_refused; /* past the bound */
+    uint64_t connections_late;    /* ended, because the peer was too slow */
+    uint64_t received_bytes;
+    uint64_t sent_bytes;
+};
+const struct server_counters *server_counters(const struct server *server);
 /* Stops to accept; idle connections and streams end at once (`gone` comes from the loop), answers
  * in progress have close_timeout_ms. Then releases the server and calls `closed`, from the loop.
  * End long-lived streams with a last word of their own before. */
@@ -92,6 +106,9 @@ struct exchange_handlers {
 /* Needed before `requested` returns without a complete answer. `handlers` is borrowed. */
 void exchange_set_handlers(struct exchange *exchange, const struct exchange_handlers *handlers,
                            void *owner);
+/* The time from the request's end to the beginning of its answer goes into this histogram, which
+ * outlives the exchange. Another call takes the place of the last one. */
+void exchange_measure(struct exchange *exchange, struct histogram *histogram);
 /* What exchange_set_handlers was given; NULL before. */
 void *exchange_owner(const struct exchange *exchange);
 

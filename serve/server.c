@@ -178,6 +178,8 @@ static void accepted(struct stream_listener *listener, void *owner, struct strea
     struct server *server = owner;
     unsigned connections_max = server->options.limits.connections_max;
     (void)listener;
+    server->counters.connections++;
+    server->counters.connections_refused += server->connection_count >= connections_max;
     if (server->is_closing ||
         server->connection_count >= connections_max + connections_max / 8 + 1) {
         return; /* the listener closes it: past the bound an answer is a courtesy, bounded too */
@@ -209,6 +211,10 @@ enum err server_listen(struct server *server, const struct socket_address *addre
 uint16_t server_port(const struct server *server, unsigned index) {
     CHECK(index < server->listener_count);
     return stream_listener_port(server->listeners[index]);
+}
+
+const struct server_counters *server_counters(const struct server *server) {
+    return &server->counters;
 }
 
 unsigned server_connection_count(const struct server *server) {
