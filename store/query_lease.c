@@ -9,6 +9,9 @@ static void check_read(const struct txn *txn) {
 }
 
 enum err store_lease_get(struct store_read *read, uint64_t id, struct lease *out_lease) {
+    if (!store_read_is_open(read)) {
+        return ERR_CLOSED;
+    }
     struct txn txn = view_txn(read);
     bool is_there = lease_find(&txn, id, out_lease);
     check_read(&txn);
@@ -17,6 +20,9 @@ enum err store_lease_get(struct store_read *read, uint64_t id, struct lease *out
 
 void store_lease_walk(struct store_read *read, uint64_t after, store_lease_cb callback,
                       void *owner) {
+    if (!store_read_is_open(read)) {
+        return;
+    }
     struct txn txn = view_txn(read);
     lease_walk(&txn, after, callback, owner);
     check_read(&txn);
@@ -24,6 +30,9 @@ void store_lease_walk(struct store_read *read, uint64_t after, store_lease_cb ca
 
 void store_lease_keys(struct store_read *read, uint64_t id, store_lease_key_cb callback,
                       void *owner) {
+    if (!store_read_is_open(read)) {
+        return;
+    }
     struct txn txn = view_txn(read);
     lease_walk_keys(&txn, id, callback, owner);
     check_read(&txn);

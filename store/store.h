@@ -163,7 +163,7 @@ void store_events(struct store_read *read, uint64_t after, store_event_cb callba
 MUST_USE enum err store_get_at(struct store_read *read, const char *key, uint64_t revision,
                                struct object *out_object);
 
-/* TTL leases. Errors: ERR_NOT_FOUND. */
+/* TTL leases. Errors: ERR_NOT_FOUND, ERR_CLOSED. */
 MUST_USE enum err store_lease_get(struct store_read *read, uint64_t id, struct lease *out_lease);
 /* Walks the leases with an id > `after`, in order, until the callback returns false. */
 typedef bool (*store_lease_cb)(void *owner, const struct lease *lease);
