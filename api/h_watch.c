@@ -1,43 +1,15 @@
-/* Watches: an exchange that never ends by itself, fed by the hub (api/watch.h). The first event is
- * a BOOKMARK; a start that is known to be compacted is refused before the stream begins. The client
- * chooses the form by Accept: NDJSON, or server-sent events, whose readers come back with
- * Last-Event-ID. */
+/* Requests that begin a watch; watch_stream.c carries it on. The first event is a BOOKMARK; a start
+ * that is known to be compacted is refused before the stream begins. The client chooses the form by
+ * Accept: NDJSON, or server-sent events, whose readers come back with Last-Event-ID. */
 #include "api/handlers.h"
 
 #include "api/h_list.h"
+#include "api/watch_stream.h"
 
 #include <string.h>
 
 #define NDJSON_TYPE "application/x-ndjson"
 #define SSE_TYPE    "text/event-stream"
-
-static void write_lines(struct watcher *watcher, struct slice lines, bool has_changes) {
-    (void)has_changes;
-    struct request *request = CONTAINER_OF(watcher, struct request, watcher);
-    exchange_send(request->exchange, lines);
-}
-
-static size_t queued_size(const struct watcher *watcher) {
-    const struct request *request =
-        (const struct request *)(const void *)((const char *)watcher -
-                                               offsetof(struct request, watcher));
-    return exchange_queued_size(request->exchange);
-}
-
-/* The last line says why, and up to where the watch was complete. */
-static void ended(struct watcher *watcher, const struct problem *problem) {
-    struct request *request = CONTAINER_OF(watcher, struct request, watcher);
-    struct buf line;
-    buf_init(&line);
-    struct event_writer writer = event_writer_to(&line, watcher->format);
-    event_write_error(&writer, problem, watcher->revision);
-    exchange_send(request->exchange, buf_slice(&line));
-    buf_deinit(&line);
-    request_end_stream(request);
-}
-
-static const struct watcher_handlers handlers = {
-    .write = write_lines, .queued_size = queued_size, .ended = ended};
 
 /* Where the client was: Last-Event-ID, which a reader of server-sent events sends when it comes
  * back to the URL that it began with, or else `from`. */
@@ -100,11 +72,7 @@ static void begin(struct request *request) {
         request_reply(request, 200, content_type_of(watcher), 0, slice_of(NULL, 0));
         return;
     }
-    watcher->handlers = &handlers;
-    request_stream(request, content_type_of(watcher));
-    watch_greet(hub, watcher);
-    watch_start(hub, watcher);
-    api_wake(request->api);
+    watch_stream_begin(request, content_type_of(watcher));
 }
 
 static void fill_prefixes(struct request *request, struct watch_filter *filter) {

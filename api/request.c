@@ -471,6 +471,14 @@ void request_stream(struct request *request, const char *content_type) {
     exchange_begin_stream(request->exchange, 200, content_type);
 }
 
+struct exchange *request_hand_over(struct request *request) {
+    struct exchange *exchange = request->exchange;
+    move(request, REQUEST_REPLYING);
+    add_headers(request);
+    finish(request);
+    return exchange;
+}
+
 void request_end_stream(struct request *request) {
     struct exchange *exchange = request->exchange;
     finish(request);

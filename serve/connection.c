@@ -129,6 +129,7 @@ static bool may_go_on(const struct connection *connection) {
 
 /* What the next request makes anew. */
 static void release_memory(struct connection *connection) {
+    connection->server->released_count += connection->parser != NULL;
     http_parser_free(connection->parser);
     connection->parser = NULL;
     arena_deinit(&connection->exchange.arena);

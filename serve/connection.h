@@ -26,8 +26,9 @@ struct server {
     struct list ready;         /* struct connection.ready_node */
     unsigned connection_count; /* of them, without those of long streams */
     unsigned long_stream_count;
-    size_t held_size; /* connection.held_size of all */
-    bool is_full;     /* connections_max was reached, and that was logged */
+    size_t held_size;        /* connection.held_size of all */
+    unsigned released_count; /* connections that let go of memory since it was given back */
+    bool is_full;            /* connections_max was reached, and that was logged */
     struct rand rand;
     struct server_counters counters;
     struct buf scratch; /* for one problem at a time */

@@ -9,11 +9,14 @@
 #include "serve/connection.h"
 #include "util/log.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define TICKS_PER_DEADLINE 4u
 #define TICK_MIN_MS        5u
 #define TICK_MAX_MS        1000u
+/* After a burst of connections the system gets its memory back, which the allocator would keep. */
+#define RELEASED_COUNT_MANY 256u
 
 static void end_if_empty(struct server *server);
 
@@ -159,6 +162,10 @@ static void tick(uv_timer_t *timer) {
         } else {
             connection_check_deadline(connection, now_ms);
         }
+    }
+    if (server->released_count >= RELEASED_COUNT_MANY) {
+        server->released_count = 0;
+        (void)malloc_trim(0);
     }
 }
 

@@ -102,12 +102,14 @@ static void start_timer(struct stream *stream, msec_t timeout_ms) {
     CHECK(uv_timer_start(&stream->timer, timed_out, timeout_ms, 0) == 0);
 }
 
-/* Reading. The memory of a read lives only for the read, so that an idle stream holds none. */
+/* Reading. All streams of a thread share the memory of a read, which is borrowed for the read. */
+
+static _Thread_local char read_memory[LIMIT_STREAM_READ_SIZE];
 
 static void memory_needed(uv_handle_t *handle, size_t suggested_size, uv_buf_t *out_memory) {
     (void)handle;
     (void)suggested_size;
-    *out_memory = uv_buf_init(must_alloc(LIMIT_STREAM_READ_SIZE), LIMIT_STREAM_READ_SIZE);
+    *out_memory = uv_buf_init(read_memory, sizeof read_memory);
 }
 
 static void read_done(uv_stream_t *handle, ssize_t size, const uv_buf_t *memory) {
@@ -115,7 +117,6 @@ static void read_done(uv_stream_t *handle, ssize_t size, const uv_buf_t *memory)
     if (size > 0) {
         stream_deliver(stream, slice_of(memory->base, (size_t)size));
     }
-    free(memory->base);
     if (size == UV_EOF && stream->state == STREAM_STATE_FLUSHING) {
         stream->has_peer_ended = true; /* it may still read what is queued */
     } else if (size < 0) {
