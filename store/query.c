@@ -16,16 +16,16 @@ enum err store_read_begin(struct store *store, struct store_read *out_read) {
     MDB_txn *reader = store->idle_reader;
     store->idle_reader = NULL;
     int status = reader != NULL ? mdb_txn_renew(reader)
-                                : mdb_txn_begin(store->env, NULL, MDB_RDONLY, &reader);
+                                : mdb_txn_begin(store->environment.env, NULL, MDB_RDONLY, &reader);
     if (status != 0) {
-        LOG_ERROR("cannot read the store", LOG_TEXT("reason", mdb_strerror(status)));
+        LOG_ERROR("cannot read the store", LOG_TEXT("reason", environment_reason(status)));
         return ERR_IO;
     }
     *out_read = (struct store_read){.store = store, .txn = reader};
     list_append(&store->reads, &out_read->link);
     struct txn txn = view_txn(out_read);
     struct meta meta;
-    view_get_meta(&txn, &meta);
+    environment_get_meta(&txn, &meta);
     check_read(&txn);
     out_read->revision = meta.revision;
     out_read->compact_revision = meta.compact_revision;
@@ -147,7 +147,7 @@ uint64_t store_digest_walk(struct store *store) {
     }
     struct txn txn = view_txn(&read);
     struct meta meta;
-    view_get_meta(&txn, &meta);
+    environment_get_meta(&txn, &meta);
     struct digest_walk walk = {.tally = {0}};
     for (walk.table = TABLE_META + 1; walk.table < TABLE_COUNT; walk.table++) {
         txn_walk(&txn, (enum table)walk.table, slice_of(NULL, 0), visit_record, &walk);

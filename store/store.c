@@ -13,31 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAP_SIZE_DEFAULT                                                                           \
-    (UINT64_C(64) << 30) /* address space only: the file grows as it is written */
-#define DATA_FILE "data.mdb"
-#define LOCK_FILE "lock.mdb"
-
-void view_get_meta(struct txn *txn, struct meta *out_meta) {
-    struct slice row;
-    *out_meta = (struct meta){.revision = 0};
-    if (txn_get(txn, TABLE_META, slice_of_text(META_KEY), &row) &&
-        meta_decode(row, out_meta) != ERR_OK) {
-        txn->status = MDB_CORRUPTED;
-    }
-}
-
-void view_put_meta(struct txn *txn, const struct meta *meta) {
-    struct buf row;
-    buf_init(&row);
-    meta_encode(meta, &row);
-    txn_put(txn, TABLE_META, slice_of_text(META_KEY), buf_slice(&row));
-    buf_deinit(&row);
-}
-
 void view_fail(int status, const char *doing) {
     LOG_ERROR("the store cannot go on", LOG_TEXT("doing", doing),
-              LOG_TEXT("reason", mdb_strerror(status)));
+              LOG_TEXT("reason", environment_reason(status)));
     stop_process();
 }
 
@@ -52,8 +30,7 @@ static enum err make_directory(const char *path) {
 }
 
 static void open_write(struct store *store) {
-    store->write = (struct txn){.tables = &store->tables, .tally = store->state.tally};
-    store->write.status = mdb_txn_begin(store->env, NULL, 0, &store->write.txn);
+    environment_begin(&store->environment, &store->state.tally, &store->write);
     if (store->write.status != 0) {
         view_fail(store->write.status, "begin a write transaction");
     }
@@ -61,46 +38,21 @@ static void open_write(struct store *store) {
 }
 
 static void commit_write(struct store *store) {
-    int status = store->write.status;
-    if (status == 0) {
-        status = mdb_txn_commit(store->write.txn);
-    }
+    int status = environment_commit(&store->write);
     if (status != 0) {
         view_fail(status, "commit a transaction");
     }
     store->is_writing = false;
 }
 
-static enum err open_environment(struct store *store) {
-    int status = mdb_env_create(&store->env);
+static enum err open_environment(struct store *store, uint64_t map_size) {
+    int status = environment_open(store->directory, map_size, &store->environment);
     if (status == 0) {
-        status = mdb_env_set_mapsize(store->env, (size_t)store->map_size);
+        return ERR_OK;
     }
-    if (status == 0) {
-        status = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
-    }
-    if (status == 0) {
-        /* No syncs of its own: the Raft log is the durable copy (docs/architecture.md). */
-        status = mdb_env_open(store->env, store->directory, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS,
-                              0600);
-    }
-    if (status != 0) {
-        LOG_ERROR("cannot open the store", LOG_TEXT("path", store->directory),
-                  LOG_TEXT("reason", mdb_strerror(status)));
-        mdb_env_close(store->env);
-        store->env = NULL;
-        return status == ENOENT || status == EACCES ? ERR_SYSTEM : ERR_IO;
-    }
-    open_write(store);
-    txn_open_tables(&store->write, &store->tables);
-    commit_write(store);
-    MDB_stat stat;
-    status = mdb_env_stat(store->env, &stat);
-    if (status != 0) {
-        view_fail(status, "measure a page");
-    }
-    store->page_size = stat.ms_psize;
-    return ERR_OK;
+    LOG_ERROR("cannot open the store", LOG_TEXT("path", store->directory),
+              LOG_TEXT("reason", environment_reason(status)));
+    return status == ENOENT || status == EACCES ? ERR_SYSTEM : ERR_IO;
 }
 
 static enum err remove_file(const char *directory, const char *name) {
@@ -123,7 +75,7 @@ static void write_mark(struct store *store, bool is_synced) {
 }
 
 static void view_path(const struct store *store, char *path, size_t size) {
-    snprintf(path, size, "%s/" DATA_FILE, store->directory);
+    snprintf(path, size, "%s/" ENVIRONMENT_DATA_FILE, store->directory);
 }
 
 static void note_applied(struct store *store) {
@@ -152,18 +104,18 @@ static bool is_whole(const struct store *store) {
 }
 
 /* Opens the view that was closed well, or an empty one. */
-static enum err open_view(struct store *store) {
+static enum err open_view(struct store *store, uint64_t map_size) {
     enum err err = ERR_OK;
     if (!is_whole(store)) {
-        err = remove_file(store->directory, DATA_FILE);
+        err = remove_file(store->directory, ENVIRONMENT_DATA_FILE);
     }
     if (err == ERR_OK) {
-        err = remove_file(store->directory, LOCK_FILE);
+        err = remove_file(store->directory, ENVIRONMENT_LOCK_FILE);
     }
     if (err == ERR_OK) {
         store->mark.state.is_sealed = false;
         write_mark(store, true);
-        err = open_environment(store);
+        err = open_environment(store, map_size);
     }
     return err;
 }
@@ -183,13 +135,12 @@ static void seal(struct store *store) {
 
 static void load_state(struct store *store) {
     open_write(store);
-    view_get_meta(&store->write, &store->state);
+    environment_get_meta(&store->write, &store->state);
     commit_write(store);
 }
 
 enum err store_open(const struct store_options *options, struct store **out_store) {
     struct store *store = must_alloc_zeroed(1, sizeof *store);
-    store->map_size = options->map_size > 0 ? options->map_size : MAP_SIZE_DEFAULT;
     store->directory = must_strdup(options->directory);
     list_init(&store->reads);
     enum err err = make_directory(options->directory);
@@ -197,7 +148,7 @@ enum err store_open(const struct store_options *options, struct store **out_stor
         err = mark_open(options->directory, &store->mark);
     }
     if (err == ERR_OK) {
-        err = open_view(store);
+        err = open_view(store, options->map_size);
         if (err != ERR_OK) {
             mark_close(&store->mark);
         }
@@ -215,11 +166,11 @@ enum err store_open(const struct store_options *options, struct store **out_stor
 
 void store_close(struct store *store) {
     view_end_reads(store);
-    int status = mdb_env_sync(store->env, 1);
+    int status = mdb_env_sync(store->environment.env, 1);
     if (status != 0) {
         view_fail(status, "sync the store");
     }
-    mdb_env_close(store->env);
+    environment_close(&store->environment);
     seal(store);
     mark_close(&store->mark);
     arena_deinit(&store->scratch);
@@ -231,15 +182,16 @@ void store_close(struct store *store) {
 static int exchange_file(struct store *store, const char *directory) {
     char from[4096];
     char to[4096];
-    snprintf(from, sizeof from, "%s/" DATA_FILE, directory);
+    snprintf(from, sizeof from, "%s/" ENVIRONMENT_DATA_FILE, directory);
     view_path(store, to, sizeof to);
     if (access(from, R_OK | W_OK) != 0) {
         return errno;
     }
     view_end_reads(store);
-    mdb_env_close(store->env);
+    environment_close(&store->environment);
     int error = rename(from, to) != 0 ? errno : 0;
-    if (remove_file(store->directory, LOCK_FILE) != ERR_OK || open_environment(store) != ERR_OK) {
+    if (remove_file(store->directory, ENVIRONMENT_LOCK_FILE) != ERR_OK ||
+        open_environment(store, store->environment.map_size) != ERR_OK) {
         stop_process(); /* it has no state any more, and the log says why */
     }
     return error;
@@ -254,7 +206,7 @@ enum err store_replace(struct store *store, const char *directory) {
     }
     load_state(store);
     note_applied(store);
-    if (remove_file(directory, LOCK_FILE) == ERR_OK) {
+    if (remove_file(directory, ENVIRONMENT_LOCK_FILE) == ERR_OK) {
         (void)rmdir(directory); /* if something else is in there, it stays */
     }
     return ERR_OK;
@@ -302,19 +254,14 @@ uint64_t store_digest(const struct store *store) {
 
 /* ---- writing ---- */
 
-/* LMDB's map takes no more than its size, which can change only while nobody looks at it: it grows
- * long before it is full. */
+/* The map changes its size only while nobody looks at it, so it grows long before it is full. */
 static void grow_map(struct store *store) {
-    MDB_envinfo info;
-    int status = mdb_env_info(store->env, &info);
-    uint64_t used = (info.me_last_pgno + 1) * store->page_size;
-    if (status == 0 && used > info.me_mapsize / 4 * 3 && list_is_empty(&store->reads)) {
+    if (list_is_empty(&store->reads) && environment_is_nearly_full(&store->environment)) {
         view_end_reads(store); /* the idle one */
-        store->map_size = info.me_mapsize * UINT64_C(2);
-        status = mdb_env_set_mapsize(store->env, (size_t)store->map_size);
-    }
-    if (status != 0) {
-        view_fail(status, "let the map grow");
+        int status = environment_grow(&store->environment);
+        if (status != 0) {
+            view_fail(status, "let the map grow");
+        }
     }
 }
 
@@ -372,7 +319,7 @@ void store_commit(struct store *store) {
     store->state.tally = write->tally;
     store->state.event_count = txn_count(write, TABLE_EVENTS);
     store->state.compact_revision = txn_get_number(write, HISTORY_COMPACT_REVISION);
-    view_put_meta(write, &store->state);
+    environment_put_meta(write, &store->state);
     commit_write(store);
     note_applied(store);
 }

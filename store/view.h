@@ -2,18 +2,14 @@
 #ifndef WEFT_STORE_VIEW_H
 #define WEFT_STORE_VIEW_H
 
+#include "store/environment.h"
 #include "store/mark.h"
-#include "store/meta.h"
 #include "store/store.h"
-#include "store/txn.h"
 
 struct store {
-    MDB_env *env;
+    struct environment environment;
     char *directory;
-    uint64_t map_size;
-    size_t page_size;
     struct mark mark;
-    struct tables tables;
     struct list reads;    /* open ones, struct store_read */
     MDB_txn *idle_reader; /* a reset read transaction, kept for the next read */
     struct txn write;     /* between store_begin and store_commit */
@@ -25,12 +21,8 @@ struct store {
 
 /* The transaction of an open read. */
 static inline struct txn view_txn(const struct store_read *read) {
-    return (struct txn){.txn = read->txn, .tables = &read->store->tables};
+    return (struct txn){.txn = read->txn, .tables = &read->store->environment.tables};
 }
-
-/* The row of TABLE_META; all zero in an empty view. */
-void view_get_meta(struct txn *txn, struct meta *out_meta);
-void view_put_meta(struct txn *txn, const struct meta *meta);
 
 /* Ends the reads that are open: what they look at is about to go. */
 void view_end_reads(struct store *store);

@@ -35,6 +35,7 @@ static void remove_files(const char *directory) {
 
 int bench_teardown(void **state) {
     struct bench *bench = *state;
+    assert_int_equal(store_digest(bench->store), store_digest_walk(bench->store));
     store_close(bench->store);
     remove_files(bench->directory);
     arena_deinit(&bench->arena);
@@ -65,24 +66,32 @@ static void apply_entry(struct bench *bench, struct slice command, struct outcom
     buf_deinit(&entry);
 }
 
-uint64_t bench_replay(struct bench *bench) {
-    char directory[] = "/tmp/weft-store-XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    struct store_options options = {.directory = directory};
-    struct store *twin;
-    assert_int_equal(store_open(&options, &twin), ERR_OK);
+struct bench *bench_twin(struct bench *bench) {
+    void *state;
+    bench_setup(&state);
+    struct bench *twin = state;
     struct reader reader = reader_of(bench->entries.data, bench->entries.size);
     while (reader.size > 0) {
-        store_begin(twin);
+        store_begin(twin->store);
         for (unsigned i = 0; i < 7 && reader.size > 0; i++) {
-            store_apply(twin, store_applied_index(twin) + 1, 1, reader_bytes(&reader), NULL);
+            uint64_t index = store_applied_index(twin->store) + 1;
+            store_apply(twin->store, index, 1, reader_bytes(&reader), NULL);
         }
-        store_commit(twin);
+        store_commit(twin->store);
     }
-    assert_int_equal(store_applied_index(twin), store_applied_index(bench->store));
-    uint64_t digest = store_digest(twin);
-    store_close(twin);
-    remove_files(directory);
+    assert_int_equal(store_applied_index(twin->store), store_applied_index(bench->store));
+    return twin;
+}
+
+void bench_close_twin(struct bench *twin) {
+    void *state = twin;
+    bench_teardown(&state);
+}
+
+uint64_t bench_replay(struct bench *bench) {
+    struct bench *twin = bench_twin(bench);
+    uint64_t digest = store_digest(twin->store);
+    bench_close_twin(twin);
     return digest;
 }
 

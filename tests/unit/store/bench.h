@@ -34,8 +34,11 @@ enum err bench_renew(struct bench *bench, const char *key, const char *node, uin
 enum err bench_release(struct bench *bench, const char *key, const char *node, uint64_t epoch);
 /* Ends what is due now, as the leader would; returns how many. */
 unsigned bench_expire(struct bench *bench, uint64_t quarantine_ms);
-/* Applies all entries so far to a fresh store, several a transaction as a replica that catches up
- * does, and returns that store's digest. */
+/* A fresh store that has applied all entries so far, several a transaction as a replica that
+ * catches up does. Owns: bench_close_twin. */
+struct bench *bench_twin(struct bench *bench);
+void bench_close_twin(struct bench *twin);
+/* The digest of such a store. */
 uint64_t bench_replay(struct bench *bench);
 /* The subnet of the last outcome. */
 struct subnet bench_subnet(struct bench *bench);
