@@ -224,6 +224,10 @@ static void begin_stream(struct request *request, const struct listing *listing)
 static void write_chunk(struct list_stream *stream) {
     struct listing *listing = &stream->listing;
     struct request *request = stream->request;
+    if (!store_read_is_open(&stream->read)) { /* the store was replaced: the rest is not there */
+        request_abort_stream(request);
+        return;
+    }
     listing->has_more = false;
     store_list(&stream->read, listing->prefix, listing->after, add_item, listing);
     if (listing->has_more) {

@@ -484,3 +484,9 @@ void request_end_stream(struct request *request) {
     finish(request);
     exchange_end_stream(exchange);
 }
+
+void request_abort_stream(struct request *request) {
+    struct exchange *exchange = request->exchange;
+    finish(request);
+    exchange_abort(exchange);
+}

@@ -120,6 +120,8 @@ void request_fail_unknown(struct request *request, const char *why);
 /* Begins a chunked answer; request_end_stream completes it. */
 void request_stream(struct request *request, const char *content_type);
 void request_end_stream(struct request *request);
+/* Breaks it off, so that the client sees it as cut. */
+void request_abort_stream(struct request *request);
 /* Ends a request whose answer goes on without it: headers are set, the exchange is the caller's. */
 MUST_USE struct exchange *request_hand_over(struct request *request);
 /* The body as JSON. NULL: it was refused. Owns: the caller, json_free. */
