@@ -22,6 +22,7 @@ struct api_options {
     struct store *store;     /* borrowed; open */
     struct replica *replica; /* borrowed; open */
     const char *name;        /* this server's; borrowed */
+    uint64_t quota_size;     /* bytes that the store may have (store_size); 0: no bound */
 };
 
 /* Read by request.c and the handlers; api.c keeps it. */

@@ -1,5 +1,7 @@
 #include "api/dispatch.h"
 
+#include "api/once.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -128,11 +130,6 @@ static enum err check_conditions(const struct route *route, const struct http_me
     if ((route->flags & ROUTE_WRITE) == 0) {
         return ERR_OK;
     }
-    if (http_find_header(message, "idempotency-key") != NULL) {
-        return problem_set(problem, ERR_BAD_REQUEST,
-                           "this server takes no Idempotency-Key: send the request without it, and "
-                           "read before you repeat it");
-    }
     bool takes_conditions = (route->flags & ROUTE_CONDITIONS) != 0;
     if (!takes_conditions && http_find_header(message, "if-match") != NULL) {
         return problem_set(problem, ERR_BAD_REQUEST, "this call takes no If-Match");
@@ -141,7 +138,7 @@ static enum err check_conditions(const struct route *route, const struct http_me
         http_find_header(message, "if-none-match") != NULL) {
         return problem_set(problem, ERR_BAD_REQUEST, "this call takes no If-None-Match");
     }
-    return ERR_OK;
+    return once_check(message, problem);
 }
 
 enum err dispatch_check_message(const struct route *route, const struct http_message *message,

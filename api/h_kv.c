@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define VALUE_TYPE "application/octet-stream" /* where none was said */
-
 static void reply_value(struct request *request, const struct object *object) {
     if (request->params.meta) {
         struct slice body = render_to_arena(object, request->arena);
@@ -66,7 +64,8 @@ void handle_kv_put(struct request *request) {
                               .payload = value,
                               .content_type = content_type != NULL ? content_type : VALUE_TYPE,
                               .if_revision = conditions.if_revision,
-                              .if_absent = conditions.if_absent};
+                              .if_absent = conditions.if_absent,
+                              .lease = request->params.lease};
     request_write(request, COMMAND_PUT, &put, reply_put);
 }
 

@@ -9,6 +9,25 @@ const char *request_path_key(const struct request *request) {
     return request->target.path + strlen("/v1/");
 }
 
+const char *request_path_before_verb(struct request *request) {
+    const char *key = request_path_key(request);
+    return arena_strndup(request->arena, key, (size_t)(strrchr(key, '/') - key));
+}
+
+bool request_read_body(struct request *request, const struct shape *shape, void *out_body) {
+    struct json *json = request_json(request);
+    if (json == NULL) {
+        return false;
+    }
+    enum err err = field_read(shape, json, "", request->arena, out_body, &request->problem);
+    json_free(json);
+    if (err != ERR_OK) {
+        request_refuse(request);
+        return false;
+    }
+    return true;
+}
+
 bool request_parse_key(struct request *request, const char *key) {
     if (kind_parse_key(key, request->arena, &request->key, &request->problem) == ERR_OK) {
         return true;
@@ -69,9 +88,7 @@ void request_reply_deleted(struct request *request) {
     struct buf body;
     buf_init(&body);
     struct json_writer writer = json_writer_to(&body);
-    uint64_t revision =
-        outcome->revision != 0 ? outcome->revision : store_revision(request->api->options.store);
-    render_deleted(request->key.text, revision, outcome->deleted, &writer);
+    render_deleted(request->key.text, outcome->seen_revision, outcome->deleted, &writer);
     request_reply(request, 200, JSON_TYPE, outcome->revision, buf_slice(&body));
     buf_deinit(&body);
 }
@@ -109,10 +126,9 @@ static bool is_envelope(const char *name) {
     return false;
 }
 
-/* The body without its envelope. Owns: as request_json; `json` is taken over. */
-static struct json *drop_envelope(struct json *json) {
+struct json *json_without_envelope(const struct json *json) {
     if (json_find(json, "revision") == NULL) {
-        return json;
+        return NULL;
     }
     struct buf text;
     struct json_fault fault;
@@ -127,12 +143,11 @@ static struct json *drop_envelope(struct json *json) {
     }
     json_close_object(&writer);
     struct json *bare = NULL;
-    if (json_parse(buf_slice(&text), &bare, &fault) == ERR_OK) {
-        json_free(json);
-        json = bare;
-    } /* else a number that cannot be written again: the field's check refuses it */
+    if (json_parse(buf_slice(&text), &bare, &fault) != ERR_OK) {
+        bare = NULL; /* a number that cannot be written again: the field's check refuses it */
+    }
     buf_deinit(&text);
-    return json;
+    return bare;
 }
 
 void handle_object_put(struct request *request) {
@@ -145,9 +160,11 @@ void handle_object_put(struct request *request) {
     if (json == NULL) {
         return;
     }
-    json = drop_envelope(json);
+    struct json *bare = json_without_envelope(json);
     void *object;
-    enum err err = kind_read(&request->key, json, request->arena, &object, &request->problem);
+    enum err err = kind_read(&request->key, bare != NULL ? bare : json, request->arena, &object,
+                             &request->problem);
+    json_free(bare);
     json_free(json);
     if (err != ERR_OK) {
         request_refuse(request);
@@ -159,7 +176,8 @@ void handle_object_put(struct request *request) {
     struct command_put put = {.key = request->key.text,
                               .payload = buf_slice(&payload),
                               .if_revision = conditions.if_revision,
-                              .if_absent = conditions.if_absent};
+                              .if_absent = conditions.if_absent,
+                              .lease = request->params.lease};
     request_write(request, COMMAND_PUT, &put, request_reply_object);
     buf_deinit(&payload);
 }

@@ -4,32 +4,11 @@
 
 #include <string.h>
 
-/* Reads the body into `out_body`, a struct of `shape`. False: the request is answered. */
-static bool read_body(struct request *request, const struct shape *shape, void *out_body) {
-    struct json *json = request_json(request);
-    if (json == NULL) {
-        return false;
-    }
-    enum err err = field_read(shape, json, "", request->arena, out_body, &request->problem);
-    json_free(json);
-    if (err != ERR_OK) {
-        request_refuse(request);
-        return false;
-    }
-    return true;
-}
-
-/* The path without its last segment, the verb. */
-static const char *path_before_verb(struct request *request) {
-    const char *key = request_path_key(request);
-    return arena_strndup(request->arena, key, (size_t)(strrchr(key, '/') - key));
-}
-
 void handle_subnet_acquire(struct request *request) {
     struct subnet_acquire acquire;
-    const char *network = strchr(path_before_verb(request), '/') + 1;
+    const char *network = strchr(request_path_before_verb(request), '/') + 1;
     if (!request_parse_key(request, arena_printf(request->arena, "networks/%s", network)) ||
-        !read_body(request, &shape_subnet_acquire, &acquire)) {
+        !request_read_body(request, &shape_subnet_acquire, &acquire)) {
         return;
     }
     acquire.network = network;
@@ -38,8 +17,8 @@ void handle_subnet_acquire(struct request *request) {
 
 void handle_subnet_renew(struct request *request) {
     struct subnet_hold hold;
-    if (!request_parse_key(request, path_before_verb(request)) ||
-        !read_body(request, &shape_subnet_hold, &hold)) {
+    if (!request_parse_key(request, request_path_before_verb(request)) ||
+        !request_read_body(request, &shape_subnet_hold, &hold)) {
         return;
     }
     struct command_subnet_hold renew = {

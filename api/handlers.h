@@ -32,8 +32,25 @@ bool cluster_is_ready(const struct replica_status *status);
 /* h_metrics.c */
 void handle_metrics(struct request *request);
 
+/* h_txn.c: many keys at one revision. */
+void handle_txn(struct request *request);
+/* h_lease.c: TTL leases. */
+void handle_lease_grant(struct request *request);
+void handle_lease_renew(struct request *request);
+void handle_lease_revoke(struct request *request);
+void handle_lease_get(struct request *request);
+void handle_lease_list(struct request *request);
+
 /* The key of the path behind "/v1/". */
 const char *request_path_key(const struct request *request);
+/* The same without its last segment, the verb. Owns: the request's arena. */
+const char *request_path_before_verb(struct request *request);
+/* Reads the body into `out_body`, a struct of `shape`. False: the request is answered. */
+MUST_USE bool request_read_body(struct request *request, const struct shape *shape, void *out_body);
+/* An object as it was read, without what every object carries beside its kind's fields (key,
+ * revision, ...): so what was read can be edited and sent back. NULL: there is nothing to take
+ * away. Owns: the caller, json_free. */
+MUST_USE struct json *json_without_envelope(const struct json *json);
 /* Parses `key` into request->key. False: the request is answered. */
 MUST_USE bool request_parse_key(struct request *request, const char *key);
 
@@ -49,6 +66,7 @@ MUST_USE bool request_read_conditions(struct request *request, struct conditions
 void request_reply_object(struct request *request);
 void request_reply_deleted(struct request *request);
 
-#define JSON_TYPE "application/json"
+#define JSON_TYPE  "application/json"
+#define VALUE_TYPE "application/octet-stream" /* of a KV value, where none was said */
 
 #endif

@@ -1,5 +1,7 @@
 #include "api/param.h"
 
+#include "api/lease_id.h"
+
 #include <string.h>
 
 enum param_type { PARAM_TYPE_FLAG, PARAM_TYPE_NUMBER, PARAM_TYPE_DURATION, PARAM_TYPE_TEXT };
@@ -34,6 +36,8 @@ static const struct param_row rows[] = {
     {"node", PARAM_NODE, PARAM_TYPE_TEXT, AT(node), 0},
     {"epoch", PARAM_EPOCH, PARAM_TYPE_NUMBER, AT(epoch), LIMIT_REVISION_MAX},
     {"verbose", PARAM_VERBOSE, PARAM_TYPE_FLAG, AT(verbose), 0},
+    {"dry_run", PARAM_DRY_RUN, PARAM_TYPE_FLAG, AT(dry_run), 0},
+    {"lease", PARAM_LEASE, PARAM_TYPE_TEXT, AT(lease_text), 0},
 };
 
 /* Decimal digits only, at most `max`. */
@@ -151,6 +155,10 @@ static enum err check_values(struct params *params, struct problem *problem) {
         return problem_set(problem, ERR_BAD_REQUEST,
                            "consistency is linearizable or stale, not '%.60s'",
                            params->consistency);
+    }
+    if (params->lease_text != NULL && !lease_id_parse(params->lease_text, &params->lease)) {
+        return problem_set(problem, ERR_BAD_REQUEST, "lease is an id of 16 hex digits, not '%.60s'",
+                           params->lease_text);
     }
     if (params->limit == NULL) {
         params->limit_count = LIMIT_LIST_DEFAULT;

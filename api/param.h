@@ -31,7 +31,9 @@ enum param {
     PARAM_FORCE = 1 << 16,
     PARAM_NODE = 1 << 17,
     PARAM_EPOCH = 1 << 18,
-    PARAM_VERBOSE = 1 << 19
+    PARAM_VERBOSE = 1 << 19,
+    PARAM_DRY_RUN = 1 << 20,
+    PARAM_LEASE = 1 << 21
 };
 
 #define PARAMS_READ (PARAM_TIMEOUT | PARAM_CONSISTENCY | PARAM_MIN_REVISION)
@@ -59,7 +61,9 @@ struct params {
     uint64_t confirm;
     uint64_t epoch;
     const char *node;
-    bool meta, watch, previous, recursive, force, verbose;
+    const char *lease_text;
+    uint64_t lease; /* lease_text's id; 0: none */
+    bool meta, watch, previous, recursive, force, verbose, dry_run;
 };
 
 /* Reads the parameters of a target; `allowed` is the route's set. Errors: ERR_BAD_REQUEST with the

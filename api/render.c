@@ -1,9 +1,7 @@
 #include "api/render.h"
 
+#include "api/lease_id.h"
 #include "util/base64.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 static void write_revisions(const struct object *object, struct json_writer *writer) {
     json_member_number(writer, "revision", object->revision);
@@ -13,8 +11,8 @@ static void write_revisions(const struct object *object, struct json_writer *wri
 
 static void write_lease(const struct object *object, struct json_writer *writer) {
     if (object->lease != 0) {
-        char id[17];
-        snprintf(id, sizeof id, "%016" PRIx64, object->lease);
+        char id[LEASE_ID_SIZE];
+        lease_id_format(object->lease, id);
         json_member_text(writer, "lease", id);
     }
 }

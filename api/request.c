@@ -388,6 +388,9 @@ static void add_headers(struct request *request) {
         exchange_header(request->exchange, "X-Leader", "%s", leader->name);
     }
     exchange_header(request->exchange, "X-Served-By", "%s", api->options.name);
+    if (request->params.dry_run) {
+        exchange_header(request->exchange, "X-Dry-Run", "true");
+    }
     if (request->is_stale) {
         exchange_header(request->exchange, "X-Stale-Ms", "%" PRIu64, replica_stale_ms(replica));
     }

@@ -69,7 +69,8 @@ struct request {
     struct proposal proposal;  /* WAIT_PROPOSAL */
     struct buf command;
     struct outcome *outcome;
-    struct call *call; /* WAIT_FORWARD */
+    request_resume_cb reply_written; /* to a command that did what it was asked */
+    struct call *call;               /* WAIT_FORWARD */
     struct forward_target *forwarded_to;
     struct watcher watcher;     /* WAIT_CHANGE, and watches */
     struct list_stream *stream; /* a list that is being streamed */

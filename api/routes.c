@@ -3,11 +3,12 @@
 #include "api/handlers.h"
 
 #define READ_OBJECT  PARAMS_READ
-#define WRITE        PARAM_TIMEOUT
+#define WRITE        (PARAM_TIMEOUT | PARAM_DRY_RUN)
 #define CONDITIONAL  (ROUTE_WRITE | ROUTE_CONDITIONS)
 #define DELETE_ALL   (WRITE | PARAM_RECURSIVE | PARAM_CONFIRM)
 #define NO_KIND      KIND_NONE
 #define LABELED_LIST (PARAMS_LIST | PARAM_SELECTOR)
+#define LEASE_LIST   (PARAMS_READ | PARAM_LIMIT | PARAM_CONTINUE)
 
 /* clang-format off: a row a route */
 const struct route routes[] = {
@@ -22,8 +23,16 @@ const struct route routes[] = {
     {"/v1/kv", METHOD_DELETE, NO_KIND, ROUTE_WRITE, BODY_NONE, DELETE_ALL, handle_kv_delete_all},
     {"/v1/kv/**", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, READ_OBJECT | PARAM_META,
      handle_kv_get},
-    {"/v1/kv/**", METHOD_PUT, NO_KIND, CONDITIONAL, BODY_RAW, WRITE, handle_kv_put},
+    {"/v1/kv/**", METHOD_PUT, NO_KIND, CONDITIONAL, BODY_RAW, WRITE | PARAM_LEASE, handle_kv_put},
     {"/v1/kv/**", METHOD_DELETE, NO_KIND, CONDITIONAL, BODY_NONE, DELETE_ALL, handle_kv_delete},
+
+    {"/v1/txn", METHOD_POST, NO_KIND, ROUTE_WRITE, BODY_JSON, WRITE, handle_txn},
+
+    {"/v1/leases", METHOD_GET, NO_KIND, 0, BODY_NONE, LEASE_LIST, handle_lease_list},
+    {"/v1/leases", METHOD_POST, NO_KIND, ROUTE_WRITE, BODY_JSON, WRITE, handle_lease_grant},
+    {"/v1/leases/*", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAMS_READ, handle_lease_get},
+    {"/v1/leases/*", METHOD_DELETE, NO_KIND, ROUTE_WRITE, BODY_NONE, WRITE, handle_lease_revoke},
+    {"/v1/leases/*/renew", METHOD_POST, NO_KIND, ROUTE_WRITE, BODY_NONE, WRITE, handle_lease_renew},
 
     {"/v1/subnets/*/acquire", METHOD_POST, NO_KIND, ROUTE_WRITE, BODY_JSON, WRITE,
      handle_subnet_acquire},
@@ -38,6 +47,10 @@ const struct route routes[] = {
     {":item", METHOD_DELETE, KIND_SUBNET, CONDITIONAL, BODY_NONE, WRITE | PARAM_NODE | PARAM_EPOCH,
      handle_subnet_delete},
     {":item", METHOD_GET, NO_KIND, 0, BODY_NONE, READ_OBJECT, handle_object_get},
+    {":item", METHOD_PUT, KIND_NODE, CONDITIONAL, BODY_JSON, WRITE | PARAM_LEASE,
+     handle_object_put},
+    {":item", METHOD_PUT, KIND_ENDPOINT, CONDITIONAL, BODY_JSON, WRITE | PARAM_LEASE,
+     handle_object_put},
     {":item", METHOD_PUT, NO_KIND, CONDITIONAL, BODY_JSON, WRITE, handle_object_put},
     {":item", METHOD_DELETE, NO_KIND, CONDITIONAL, BODY_NONE, WRITE, handle_object_delete},
 };

@@ -143,6 +143,9 @@ struct replica_status {
 };
 void replica_status(struct replica *replica, struct replica_status *out_status);
 void replica_counters(const struct replica *replica, struct replica_counters *out_counters);
+/* The time of leases, as far as it is known here: exact on a ready leader, else as it would be if
+ * the leader lived; never ahead of a living leader's. Units: milliseconds. */
+uint64_t replica_log_time_ms(struct replica *replica);
 /* Cheap parts of the above, for every answer's headers. */
 bool replica_is_leader(const struct replica *replica);
 /* A majority of the voters has been silent for longer than an election timeout: no ordinary

@@ -47,6 +47,8 @@ struct replica {
     uint64_t lead_term;      /* the last term that this server led, in this life */
     uint64_t lead_index;     /* its barrier: once applied, the leader is ready */
     bool has_log_time;       /* of lead_term: log time runs */
+    uint64_t seen_log_ms;    /* the newest log time that was applied, */
+    msec_t seen_log_at;      /* and when */
     msec_t opened_ms;
     msec_t heard_ms; /* when the leader last spoke */
     msec_t handover_until;

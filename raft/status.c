@@ -46,6 +46,17 @@ bool replica_has_lost_quorum(const struct replica *replica) {
     return !is_new && here < configuration_voters(configuration) / 2 + 1;
 }
 
+uint64_t replica_log_time_ms(struct replica *replica) {
+    msec_t now = replica_now(replica);
+    if (replica_is_ready(replica) && replica->has_log_time) {
+        return logtime_now(&replica->logtime, now);
+    }
+    if (replica->seen_log_at == 0) {
+        return fsm_log_time_ms(replica->fsm); /* nothing was applied in this life */
+    }
+    return replica->seen_log_ms + (now - replica->seen_log_at);
+}
+
 static void fill_member(const struct replica *replica, const struct configured_member *member,
                         struct member_status *out) {
     uint64_t id = member->member.id;

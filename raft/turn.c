@@ -273,6 +273,14 @@ static void apply_one(struct replica *replica, uint64_t index, size_t *size) {
     arena_reset(&replica->arena);
 }
 
+static void note_log_time(struct replica *replica) {
+    uint64_t log_time_ms = fsm_log_time_ms(replica->fsm);
+    if (log_time_ms != replica->seen_log_ms) {
+        replica->seen_log_ms = log_time_ms;
+        replica->seen_log_at = replica_now(replica);
+    }
+}
+
 /* Applies up to `upto`, in one transaction, bounded so that heartbeats go on. */
 static void apply_entries(struct replica *replica, uint64_t upto) {
     uint64_t index = fsm_applied_index(replica->fsm);
@@ -293,6 +301,7 @@ static void apply_entries(struct replica *replica, uint64_t upto) {
     replica->counters.applied_commits++;
     histogram_add(&replica->counters.apply, now_us(replica) - since_us);
     replica->has_applied = true;
+    note_log_time(replica);
 }
 
 void turn_replay(struct replica *replica) {

@@ -24,6 +24,7 @@ void apply_clear_outcome(struct apply *apply) {
     struct outcome *outcome = apply->outcome;
     problem_init(&outcome->problem);
     outcome->revision = 0;
+    outcome->seen_revision = apply->revision - 1;
     outcome->is_created = false;
     outcome->has_object = false;
     outcome->has_current = false;
@@ -53,6 +54,7 @@ void apply_command(struct apply *apply, struct slice command) {
         outcome->problem.outcome = WRITE_OUTCOME_NOT_APPLIED;
     } else if (apply->event_count > 0) {
         outcome->revision = apply->revision;
+        outcome->seen_revision = apply->revision;
     }
 }
 /* NOLINTEND(misc-no-recursion) */

@@ -27,6 +27,7 @@ struct kept {
     struct lease *lease;
     bool is_txn, is_succeeded;
     struct object_list results; /* struct kept_result */
+    uint64_t seen_revision;
 };
 
 static const struct field error_fields[] = {
@@ -56,6 +57,7 @@ static const struct field kept_fields[] = {
     ROW(kept, is_txn, 11, FIELD_BOOL),
     ROW(kept, is_succeeded, 12, FIELD_BOOL),
     NESTED_ROW(kept, results, 13, FIELD_OBJECTS, shape_kept_result),
+    ROW(kept, seen_revision, 14, FIELD_NUMBER),
 };
 static SHAPE(shape_kept, kept, kept_fields);
 
@@ -117,6 +119,7 @@ void outcome_encode(const struct outcome *outcome, struct buf *out) {
     arena_init(&arena);
     struct lease lease = outcome->lease;
     struct kept kept = {.revision = outcome->revision,
+                        .seen_revision = outcome->seen_revision,
                         .is_created = outcome->is_created,
                         .deleted = outcome->deleted,
                         .lease = outcome->has_lease ? &lease : NULL,
@@ -217,6 +220,7 @@ enum err outcome_decode(struct slice bytes, struct outcome *outcome) {
         err = restore_results(&kept, outcome);
     }
     outcome->revision = kept.revision;
+    outcome->seen_revision = kept.seen_revision;
     outcome->is_created = kept.is_created;
     outcome->deleted = kept.deleted;
     outcome->has_lease = kept.lease != NULL;

@@ -88,9 +88,10 @@ struct txn_result {
 struct outcome {
     struct arena *arena; /* in: the requester's, where the texts of `object` and `current` go */
     struct problem problem;
-    uint64_t revision; /* the write's own; 0 when nothing changed */
-    bool is_created;   /* 201 instead of 200 */
-    bool has_object;   /* `object` is the state after it */
+    uint64_t revision;      /* the write's own; 0 when nothing changed */
+    uint64_t seen_revision; /* of the state after it: its own, or the one that it left as it was */
+    bool is_created;        /* 201 instead of 200 */
+    bool has_object;        /* `object` is the state after it */
     struct object object;
     bool has_current; /* precondition failed: `current` is what is there */
     struct object current;

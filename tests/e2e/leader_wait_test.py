@@ -53,8 +53,8 @@ class LeaderWait(claims.TestCase):
         writer.wait_for(20)
         writer.stop()
         refused = [answer for answer in writer.answers if answer[0] not in (200, 201)]
-        # What was in flight at the former leader has an unknown outcome; nothing else fails.
-        self.assertLessEqual(len(refused), 1, refused)
+        # What a dying leader took has an unknown outcome; nothing else fails.
+        self.assertLessEqual(len(refused), 3, refused)
         for status, code, _ in refused:
             self.assertEqual((status, code), (504, "commit_timeout"))
         return max(seconds for _, _, seconds in writer.answers)
@@ -98,14 +98,14 @@ class LeaderWait(claims.TestCase):
 
     def test_its_own_timeout_ends_the_wait(self):
         leader = self.cluster.leader()
-        other = self.cluster.followers()[0]
+        other, third = self.cluster.followers()
+        third.pause()  # so that nobody is elected
         leader.kill()
         wait_until("the leader is missed", lambda: other.api.get("/v1/cluster").json["leader"] != leader.name, 10)
         answer = other.api.put("/v1/kv/a?timeout=20ms", b"")
-        if answer.status != 201:  # the election may be over
-            self.assertIn(answer.code, ("no_leader", "no_quorum"), answer)
-            self.assertEqual(answer.json["outcome"], "not_applied")
-            self.assertIn("retry-after", answer.headers)
+        self.assertIn(answer.code, ("no_leader", "no_quorum"), answer)
+        self.assertEqual(answer.json["outcome"], "not_applied")
+        self.assertIn("retry-after", answer.headers)
 
 
 claims.main()

@@ -68,9 +68,9 @@ static void an_unknown_path_is_not_found(void **state) {
                                         "/v1/nodes/a/b",
                                         "/v1/subnets//acquire",
                                         "/v1/subnets/default/10.0.0.0-24/steal",
-                                        "/v1/leases",
-                                        "/v1/txn",
-                                        "/metrics",
+                                        "/v1/leases/",
+                                        "/v1/txn/",
+                                        "/metrics/",
                                         "/v1/a-collection-with-a-name-that-nobody-would-choose"};
     for (unsigned i = 0; i < ARRAY_COUNT(paths); i++) {
         struct finding finding;
@@ -145,12 +145,26 @@ static void what_a_route_would_pass_over_is_refused(void **state) {
     (void)state;
     assert_int_equal(check(METHOD_DELETE, "/v1/kv/a", NULL, NULL, "x"), ERR_BAD_REQUEST);
     assert_int_equal(check(METHOD_GET, "/v1/kv/a", NULL, NULL, "x"), ERR_BAD_REQUEST);
-    assert_int_equal(check(METHOD_PUT, "/v1/kv/a", "idempotency-key", "k", "x"), ERR_BAD_REQUEST);
     assert_int_equal(check(METHOD_DELETE, "/v1/kv/a", "if-none-match", "*", ""), ERR_BAD_REQUEST);
     assert_int_equal(check(METHOD_POST, "/v1/subnets/a/acquire", "if-match", "\"1\"", "{}"),
                      ERR_BAD_REQUEST);
     assert_int_equal(check(METHOD_PUT, "/v1/kv/a", "if-none-match", "*", "x"), ERR_OK);
     assert_int_equal(check(METHOD_DELETE, "/v1/kv/a", "if-match", "\"1\"", ""), ERR_OK);
+}
+
+static void an_idempotency_key_has_1_to_64_printable_characters(void **state) {
+    (void)state;
+    char key[66];
+    memset(key, '~', 65);
+    key[65] = 0;
+    assert_int_equal(check(METHOD_PUT, "/v1/kv/a", "idempotency-key", key + 1, "x"), ERR_OK);
+    assert_int_equal(check(METHOD_PUT, "/v1/kv/a", "idempotency-key", key, "x"), ERR_BAD_REQUEST);
+    assert_int_equal(check(METHOD_PUT, "/v1/kv/a", "idempotency-key", "", "x"), ERR_BAD_REQUEST);
+    assert_int_equal(check(METHOD_POST, "/v1/txn", "idempotency-key", "a\tb", "{}"),
+                     ERR_BAD_REQUEST);
+    assert_int_equal(check(METHOD_POST, "/v1/leases", "idempotency-key", "a b", "{}"), ERR_OK);
+    assert_int_equal(check(METHOD_DELETE, "/v1/kv/a", "idempotency-key", "\xc3\xa9", ""),
+                     ERR_BAD_REQUEST);
 }
 
 static void every_write_is_marked_and_every_row_can_be_reached(void **state) {
@@ -174,6 +188,7 @@ int main(void) {
         cmocka_unit_test(json_routes_take_json_or_no_type),
         cmocka_unit_test(a_value_may_be_of_any_type_within_its_bound),
         cmocka_unit_test(what_a_route_would_pass_over_is_refused),
+        cmocka_unit_test(an_idempotency_key_has_1_to_64_printable_characters),
         cmocka_unit_test(every_write_is_marked_and_every_row_can_be_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
