@@ -53,6 +53,9 @@ struct api *api_open(const struct api_options *options) {
     struct api *api = must_alloc_zeroed(1, sizeof *api);
     api->options = *options;
     watch_hub_init(&api->hub, options->store);
+    if (options->watchers_max > 0) {
+        api->hub.count_max = options->watchers_max;
+    }
     forwarder_init(&api->forwarder, options->loop);
     api->alarms = alarm_clock_open(options->loop);
     list_init(&api->requests);
@@ -71,11 +74,13 @@ struct api *api_open(const struct api_options *options) {
     result = uv_timer_start(api->bookmark, bookmark, LIMIT_WATCH_BOOKMARK_MS / 2,
                             LIMIT_WATCH_BOOKMARK_MS / 2);
     CHECK(result == 0);
-    struct server_options server_options = {.loop = options->loop,
-                                            .clock = options->clock,
-                                            .requested = request_begin,
-                                            .owner = api,
-                                            .limits = {.close_timeout_ms = CLOSE_TIMEOUT_MS}};
+    struct server_options server_options = {
+        .loop = options->loop,
+        .clock = options->clock,
+        .requested = request_begin,
+        .owner = api,
+        .limits = {.close_timeout_ms = CLOSE_TIMEOUT_MS,
+                   .connections_max = options->connections_max}};
     api->server = server_new(&server_options);
     return api;
 }

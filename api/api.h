@@ -19,10 +19,12 @@ struct uv_timer_s;
 struct api_options {
     struct uv_loop_s *loop;
     const struct clock *clock;
-    struct store *store;     /* borrowed; open */
-    struct replica *replica; /* borrowed; open */
-    const char *name;        /* this server's; borrowed */
-    uint64_t quota_size;     /* bytes that the store may have (store_size); 0: no bound */
+    struct store *store;      /* borrowed; open */
+    struct replica *replica;  /* borrowed; open */
+    const char *name;         /* this server's; borrowed */
+    uint64_t quota_size;      /* bytes that the store may have (store_size); 0: no bound */
+    unsigned connections_max; /* 0: the bounds of util/limits.h */
+    unsigned watchers_max;
 };
 
 /* Read by request.c and the handlers; api.c keeps it. */

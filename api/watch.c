@@ -3,7 +3,8 @@
 #include <inttypes.h>
 
 void watch_hub_init(struct watch_hub *hub, struct store *store) {
-    *hub = (struct watch_hub){.store = store, .revision = store_revision(store)};
+    *hub = (struct watch_hub){
+        .store = store, .revision = store_revision(store), .count_max = LIMIT_WATCHERS_MAX};
     list_init(&hub->live);
     list_init(&hub->behind);
 }
@@ -57,6 +58,15 @@ void watch_greet(struct watch_hub *hub, struct watcher *watcher) {
     write_bookmark(hub, watcher, true);
 }
 
+/* Room for one more revision behind `queued` bytes. What waits for all watchers together is
+ * bounded, too; one that reads has little queued, and is served even when others have filled that
+ * up. */
+static bool has_room(const struct watch_hub *hub, size_t queued) {
+    return queued <= LIMIT_WATCH_QUEUE_SIZE_MAX &&
+           (queued <= LIMIT_WATCH_QUEUE_SIZE_MIN ||
+            hub->queued_size + queued <= LIMIT_WATCH_QUEUES_SIZE_MAX);
+}
+
 /* Writes the batch's changes after watcher->revision, whole revisions, until the watcher has enough
  * to chew on. Returns whether all of it went. */
 static bool deliver(struct watch_hub *hub, struct watcher *watcher, struct batch *batch,
@@ -72,7 +82,7 @@ static bool deliver(struct watch_hub *hub, struct watcher *watcher, struct batch
         if (change_revision <= watcher->revision) {
             continue;
         }
-        if (change_revision != revision && queued + lines->size > LIMIT_WATCH_QUEUE_SIZE_MAX) {
+        if (change_revision != revision && !has_room(hub, queued + lines->size)) {
             is_whole = false;
             break;
         }
@@ -84,13 +94,14 @@ static bool deliver(struct watch_hub *hub, struct watcher *watcher, struct batch
     watcher->revision = is_whole ? MAX_OF(revision, batch->revision) : revision;
     if (lines->size > 0) {
         watcher->handlers->write(watcher, buf_slice(lines), true);
+        hub->queued_size += queued_size(watcher) - queued;
     }
     return is_whole;
 }
 
 enum err watch_check(struct watch_hub *hub, uint64_t revision, struct problem *problem) {
     struct store_read read;
-    if (hub->count >= LIMIT_WATCHERS_MAX) {
+    if (hub->count >= hub->count_max) {
         problem->retry_after_s = 1;
         return problem_set(problem, ERR_OVERLOADED, "this server has %u watchers already",
                            hub->count);
@@ -120,6 +131,14 @@ void watch_stop(struct watch_hub *hub, struct watcher *watcher) {
     hub->count--;
 }
 
+static size_t count_queued(const struct list *watchers) {
+    size_t queued = 0;
+    LIST_FOR_EACH(watchers, node) {
+        queued += queued_size(CONTAINER_OF(node, struct watcher, node));
+    }
+    return queued;
+}
+
 /* Who still has a full queue when the next batch comes had at least one turn to read, and did not.
  */
 static void end_all_slow(struct watch_hub *hub, struct list *watchers) {
@@ -129,6 +148,7 @@ static void end_all_slow(struct watch_hub *hub, struct list *watchers) {
             end_slow(hub, watcher);
         }
     }
+    hub->queued_size += count_queued(watchers);
 }
 
 static void deliver_to_live(struct watch_hub *hub, struct batch *batch) {
@@ -152,6 +172,7 @@ void watch_hub_applied(struct watch_hub *hub) {
     if (store_revision(hub->store) == hub->revision) {
         return;
     }
+    hub->queued_size = 0;
     end_all_slow(hub, &hub->live);
     end_all_slow(hub, &hub->behind);
     if (list_is_empty(&hub->live) || store_read_begin(hub->store, &read) != ERR_OK) {
@@ -207,10 +228,14 @@ bool watch_hub_turn(struct watch_hub *hub) {
     list_init(&due);
     buf_init(&lines);
     unsigned count = 0;
+    if (hub->queued_size > LIMIT_WATCH_QUEUES_SIZE_MAX / 2) { /* counted long ago, perhaps */
+        hub->queued_size = count_queued(&hub->live) + count_queued(&hub->behind);
+    }
     LIST_FOR_EACH(&hub->behind, node) {
         struct watcher *watcher = CONTAINER_OF(node, struct watcher, node);
         if (count < LIMIT_WATCH_CATCH_UP_WATCHERS &&
-            queued_size(watcher) <= LIMIT_WATCH_QUEUE_SIZE_MAX / 2) {
+            queued_size(watcher) <= LIMIT_WATCH_QUEUE_SIZE_MAX / 2 &&
+            has_room(hub, queued_size(watcher))) {
             list_remove(node);
             list_append(&due, node);
             count++;

@@ -41,13 +41,15 @@ struct watch_hub {
     struct list live;
     struct list behind;
     unsigned count;
+    unsigned count_max;
+    size_t queued_size;        /* bytes that wait for all watchers, as far as they were counted */
     uint64_t events;           /* changes that were sent, to all watchers together */
     uint64_t bookmarks;        /* the same */
     uint64_t ended[ERR_COUNT]; /* watchers that the hub let go, by reason */
 };
 
 void watch_hub_init(struct watch_hub *hub, struct store *store);
-/* Whether a watch from `revision` may start now. Errors: ERR_OVERLOADED (LIMIT_WATCHERS_MAX),
+/* Whether a watch from `revision` may start now. Errors: ERR_OVERLOADED (count_max),
  * ERR_COMPACTED, ERR_IO; the problem is filled. */
 MUST_USE enum err watch_check(struct watch_hub *hub, uint64_t revision, struct problem *problem);
 /* Starts, in the same turn of the loop as a watch_check that passed. */

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "server/config.h"
 #include "server/datadir.h"
+#include "server/descriptors.h"
 #include "store/store.h"
 
 #include <signal.h>
@@ -18,6 +19,7 @@
 struct weftd {
     struct config config;
     struct datadir datadir;
+    struct client_bounds bounds;
     uv_loop_t loop;
     uv_signal_t signals[2];
     struct store *store;
@@ -120,7 +122,9 @@ static enum err start_api(struct weftd *weftd) {
                                   .clock = &clock_system,
                                   .store = weftd->store,
                                   .replica = weftd->replica,
-                                  .name = config->name};
+                                  .name = config->name,
+                                  .connections_max = weftd->bounds.connections_max,
+                                  .watchers_max = weftd->bounds.watchers_max};
     weftd->api = api_open(&options);
     enum err err = api_listen(weftd->api, &config->api_listen, 0);
     if (err == ERR_OK && config->api_socket != NULL) {
@@ -167,6 +171,7 @@ int main(int argc, char **argv) {
         return options == OPTION_EXIT ? EXIT_SUCCESS : 2;
     }
     log_setup("weftd", weftd.config.log_level, weftd.config.log_format);
+    descriptors_prepare(&weftd.bounds);
     if (datadir_open(weftd.config.data_dir, &weftd.datadir) != ERR_OK) {
         return EXIT_FAILURE;
     }

@@ -23,6 +23,9 @@
 #define LIMIT_HTTP_REQUEST_ID_SIZE_MAX 64u
 #define LIMIT_HTTP_OUTPUT_HIGH_SIZE    (1024u * 1024u) /* a watcher with more queued is ended */
 
+/* For what is no client: files, the other members, calls to the leader. */
+#define LIMIT_DESCRIPTORS_RESERVED 1024u
+
 /* Byte streams. */
 #define LIMIT_STREAM_READ_SIZE         (64u * 1024u)
 #define LIMIT_STREAM_WRITE_PIECES      16u   /* buffers that one system call takes */
@@ -54,11 +57,13 @@
 #define LIMIT_PROBLEM_ERRORS_MAX 16u
 
 /* Watches. */
-#define LIMIT_WATCHERS_MAX         10000u
-#define LIMIT_WATCH_PREFIXES_MAX   16u
-#define LIMIT_WATCH_QUEUE_SIZE_MAX (1024u * 1024u)
-#define LIMIT_WATCH_BOOKMARK_MS    10000u
-#define LIMIT_WATCH_RETRY_MS       1000u /* a server-sent event stream's reader comes back */
+#define LIMIT_WATCHERS_MAX          10000u
+#define LIMIT_WATCH_PREFIXES_MAX    16u
+#define LIMIT_WATCH_QUEUE_SIZE_MAX  (1024u * 1024u)
+#define LIMIT_WATCH_QUEUE_SIZE_MIN  (16u * 1024u) /* of a watcher, whatever the others have */
+#define LIMIT_WATCH_QUEUES_SIZE_MAX (256u * 1024u * 1024u) /* of all watchers */
+#define LIMIT_WATCH_BOOKMARK_MS     10000u
+#define LIMIT_WATCH_RETRY_MS        1000u /* a server-sent event stream's reader comes back */
 #define LIMIT_WATCH_LIVE_EVENTS                                                                    \
     16384u /* read for all live watchers at once; then they catch up                               \
             */
@@ -116,10 +121,11 @@
 #define LIMIT_EXPIRE_CHECK_MS      250u /* the leader looks for due leases at least so often */
 
 /* Transactions. */
-#define LIMIT_TXN_COMPARES_MAX    128u
-#define LIMIT_TXN_OPERATIONS_MAX  128u                 /* in each branch */
-#define LIMIT_TXN_RESULT_SIZE_MAX (8u * 1024u * 1024u) /* of the objects that its gets found; 413  \
-                                                        */
+#define LIMIT_TXN_COMPARES_MAX   128u
+#define LIMIT_TXN_OPERATIONS_MAX 128u /* in each branch */
+#define LIMIT_TXN_RESULT_SIZE_MAX                                                                  \
+    (8u * 1024u * 1024u) /* of the objects that its gets found; 413                                \
+                          */
 
 /* Idempotency keys. */
 #define LIMIT_ONCE_CLIENT_SIZE_MAX      253u

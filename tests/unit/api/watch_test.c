@@ -344,6 +344,39 @@ static void the_number_of_watchers_is_bounded(void **state) {
     assert_int_equal(watch_check(&hub, 0, &problem), ERR_OVERLOADED);
 }
 
+/* Each is far from its own bound; together they are beyond theirs. */
+static void queues_of_all_watchers_are_bounded_and_readers_are_served(void **state) {
+    enum { MUTE_COUNT = 2 * LIMIT_WATCH_QUEUES_SIZE_MAX / LIMIT_WATCH_QUEUE_SIZE_MAX };
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener reader;
+    struct listener *mute = must_alloc_zeroed(MUTE_COUNT, sizeof *mute);
+    watch_hub_init(&hub, bench->store);
+    put(bench, &hub, "kv/a");
+    for (unsigned i = 0; i < MUTE_COUNT; i++) {
+        listener_start(&mute[i], &hub, "kv/", 1);
+        mute[i].queued = LIMIT_WATCH_QUEUE_SIZE_MAX / 2 + 1;
+    }
+    listener_start(&reader, &hub, "kv/", 1);
+    put(bench, &hub, "kv/b");
+    assert_changes(&reader, "2:kv/b ");
+    assert_changes(&mute[0], "");
+    assert_int_equal(mute[0].ended, ERR_OK);
+    assert_false(watch_hub_turn(&hub)); /* nobody has room: no turn after the other */
+    for (unsigned i = 0; i < MUTE_COUNT; i++) {
+        mute[i].queued = 0;
+    }
+    put(bench, &hub, "kv/c");
+    turn_until_live(&hub);
+    assert_changes(&reader, "2:kv/b 3:kv/c ");
+    for (unsigned i = 0; i < MUTE_COUNT; i++) {
+        assert_changes(&mute[i], "2:kv/b 3:kv/c ");
+        listener_stop(&mute[i], &hub);
+    }
+    listener_stop(&reader, &hub);
+    free(mute);
+}
+
 static void all_are_told_when_the_server_ends_them(void **state) {
     struct bench *bench = *state;
     struct watch_hub hub;
@@ -382,6 +415,7 @@ int main(void) {
         CLAIM(an_object_that_stops_matching_is_a_delete),
         CLAIM(a_bookmark_says_what_has_come),
         CLAIM(the_number_of_watchers_is_bounded),
+        CLAIM(queues_of_all_watchers_are_bounded_and_readers_are_served),
         CLAIM(all_are_told_when_the_server_ends_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
