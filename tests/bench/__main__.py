@@ -1,6 +1,7 @@
 """scripts/bench, once everything is built: rounds of both stores, then the table, the JSON file, the plot."""
 
 import argparse
+import dataclasses
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import failures  # noqa: E402 (the path above comes first)
 import floors  # noqa: E402
 import loads  # noqa: E402
+import pace  # noqa: E402
 import plot  # noqa: E402
 import programs  # noqa: E402
 import report  # noqa: E402
@@ -22,12 +24,8 @@ from results import Results  # noqa: E402
 from store_etcd import Etcd  # noqa: E402
 from store_weft import Weft  # noqa: E402
 
-ROUNDS = 5
-QUICK_ROUNDS = 3
-WRK_S = 3.0
-QUICK_WRK_S = 0.6
-KILLS = 10  # of the leader, in all rounds together
-LONGEST_S = 3600  # the whole run
+LONGEST_S = 5400  # whatever happens
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 STORES = (Weft(), Etcd())
 ROUND_NAMES = tuple(load.name for load in loads.LOADS if load.name != "program_size")
 
@@ -37,6 +35,8 @@ class Stopped(BaseException):
 
 
 def _stop(number, _frame):
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)  # cleaning up is not interrupted
     raise Stopped(signal.Signals(number).name)
 
 
@@ -75,34 +75,43 @@ def _measure_program_size(results):
             results.add("program_size", 0, name, programs.stripped_size(path))
 
 
-def _run_round(options, results, folder, restarts, kills):
-    seconds = QUICK_WRK_S if options.quick else WRK_S
+def _run_round(run, results, folder, restarts):
     for store in STORES:
-        traffic.measure(results, store, folder, seconds)
+        traffic.measure(results, store, folder, run)
     for store in STORES:
         failures.measure_start(results, store, folder)
     for restart in restarts:
         restart.measure()
     for is_fast in (False, True):
         for store in STORES:
-            failures.measure_leader_killed(results, store, folder, kills, is_fast)
+            failures.measure_leader_killed(results, store, folder, is_fast, run.kills_in_round())
 
 
-def _run(options, results, folder):
-    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    kills = 1 if options.quick else -(-KILLS // rounds)
+def _run_rounds(run, results, folder, restarts, began):
+    longest_s = 0
+    for number in range(1, run.rounds + 1):
+        round_began = time.monotonic()
+        if round_began + longest_s - began > run.longest_s:
+            _say(f"no time for round {number}: {run.longest_s:.0f} s are nearly over")
+            break
+        _run_round(run, results, folder, restarts)
+        longest_s = max(longest_s, time.monotonic() - round_began)
+        _say(f"round {number} of {run.rounds}: {time.monotonic() - began:.0f} s")
+        if not run.repeats_slow:
+            results.forget(loads.SLOW_NAMES)
+
+
+def _run(run, results, folder):
     began = time.monotonic()
     restarts = []
     _measure_program_size(results)
-    floors.measure(results, folder, QUICK_WRK_S if options.quick else WRK_S)
+    floors.measure(results, folder, run.wrk_s)
     if results.wants("restart_100k_keys"):
         restarts = [failures.Restart(results, store, folder) for store in STORES]
         for restart in restarts:
             restart.fill()
     if results.wants(*ROUND_NAMES):
-        for number in range(1, rounds + 1):
-            _run_round(options, results, folder, restarts, kills)
-            _say(f"round {number} of {rounds}: {time.monotonic() - began:.0f} s")
+        _run_rounds(run, results, folder, restarts, began)
 
 
 def _finish(options, results, facts):
@@ -118,7 +127,9 @@ def _finish(options, results, facts):
 
 def main(arguments):
     options = _options(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+    run = pace.QUICK if options.quick else pace.FULL
+    run = dataclasses.replace(run, rounds=options.rounds or run.rounds)
+    for number in SIGNALS:
         signal.signal(number, _stop)
     signal.alarm(LONGEST_S)
     results = Results(options.only or loads.NAMES)
@@ -128,7 +139,7 @@ def main(arguments):
         facts = programs.facts(options.dir)
         _say("\n".join(facts))
         folder = tempfile.mkdtemp(prefix="weft-bench-", dir=options.dir)
-        _run(options, results, folder)
+        _run(run, results, folder)
         _finish(options, results, facts)
     except (programs.Missing, Failed) as fault:
         print(f"bench: {fault}", file=sys.stderr)

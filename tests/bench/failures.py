@@ -147,7 +147,7 @@ def _kill_once(cluster, try_s):
     return gap_ms
 
 
-def measure_leader_killed(results, store, folder, kills, is_fast):
+def measure_leader_killed(results, store, folder, is_fast, kills):
     """The leader is killed under a steady writer, `kills` times; each time all members are there."""
     name = "leader_killed_gap_fast" if is_fast else "leader_killed_gap"
     if not results.wants(name):

@@ -17,6 +17,7 @@ class Load:
     is_rate: bool = False  # more is better
     reach: dict = field(default_factory=dict)  # connections -> ratio
     what: str = ""
+    is_slow: bool = False  # --quick measures it in its first round only
 
 
 LOADS = (
@@ -31,15 +32,15 @@ LOADS = (
     Load("watch_last_1000", "ms", (1000,), False, {1000: 0.3}, "the same with 1,000 watchers"),
     Load("join_100", "s", (100,), False, {}, "100 nodes get a subnet at once"),
     Load("join_100_requests", "req/node", (100,), False, {}, "requests each of them made"),
-    Load("join_1000", "s", (1000,), False, {1000: 0.05}, "1,000 nodes get a subnet at once"),
-    Load("join_1000_requests", "req/node", (1000,), False, {}, "requests each of them made"),
+    Load("join_1000", "s", (1000,), False, {1000: 0.05}, "1,000 nodes get a subnet at once", True),
+    Load("join_1000_requests", "req/node", (1000,), False, {}, "requests each of them made", True),
     Load("memory_idle", "MiB", (0,), False, {0: 0.25}, "resident, the leader of an empty cluster"),
     Load("memory_10k_keys", "MiB", (0,), False, {0: 0.25}, "the same with 10,000 keys of 256 bytes"),
     Load("memory_1k_watchers", "MiB", (1000,), False, {1000: 0.25}, "and with 1,000 watchers on it"),
     Load("start_first_write", "s", (1,), False, {1: 0.2}, "one member, from exec to the first acknowledged write"),
     Load("restart_100k_keys", "s", (1,), False, {1: 0.3}, "all killed, from exec to the first acknowledged write"),
     Load("leader_killed_gap", "ms", (1,), False, {1: 0.4}, "without an acknowledged write; timers 100 / 1,000 ms"),
-    Load("leader_killed_gap_fast", "ms", (1,), False, {}, "the same; timers 20 / 200 ms"),
+    Load("leader_killed_gap_fast", "ms", (1,), False, {}, "the same; timers 20 / 200 ms", True),
     Load("program_size", "bytes", (0,), False, {0: 0.05}, "the server's program, without symbols"),
 )
 
@@ -50,3 +51,4 @@ FLOORS = (
 )
 
 NAMES = tuple(load.name for load in LOADS + FLOORS)
+SLOW_NAMES = tuple(load.name for load in LOADS if load.is_slow)

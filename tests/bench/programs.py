@@ -6,11 +6,11 @@ import re
 import shutil
 import subprocess
 
-from weft import ROOT
+from weft import BIN, ROOT
 
 CACHE = os.path.join(ROOT, "build", "bench")  # where scripts/setup --bench unpacks Debian's etcd and nginx
-WEFTD = os.path.join(ROOT, "build", "bin", "weftd")
-TOOLS = os.path.join(ROOT, "build", "tests", "bench")
+WEFTD = os.path.join(BIN, "weftd")
+TOOLS = os.path.join(os.path.dirname(BIN), "tests", "bench")
 _MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs", "hugetlbfs")
 
 

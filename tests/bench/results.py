@@ -5,12 +5,16 @@ import statistics
 
 class Results:
     def __init__(self, names):
-        self.names = names  # the loads that are wanted
+        self.names = set(names)  # the loads that are wanted
         self.values = {}  # (load, connections, store) -> values, one a round
         self.faults = {}  # (load, store) -> why it could not be measured
 
     def wants(self, *names):
         return any(name in self.names for name in names)
+
+    def forget(self, names):
+        """These loads have been measured often enough."""
+        self.names -= set(names)
 
     def add(self, load, connections, store, value):
         if load in self.names:

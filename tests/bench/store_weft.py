@@ -1,11 +1,8 @@
 """weft as the benchmark drives it: how its servers are started, and how each load's request looks."""
 
 import json
-import os
 
-from weft import ROOT
-
-BIN = os.path.join(ROOT, "build", "bin")
+import programs
 
 
 class Weft:
@@ -18,7 +15,7 @@ class Weft:
             listed += ["--member", f"{other.name},127.0.0.1:{other.peer_port},{other.url}"]
         options = ["--heartbeat-ms", str(timers[0]), "--election-ms", str(timers[1])] if timers else []
         return [
-            os.path.join(BIN, "weftd"),
+            programs.WEFTD,
             *("--name", member.name, "--data-dir", member.data_dir),
             *("--api-listen", f"127.0.0.1:{member.port}", "--raft-listen", f"127.0.0.1:{member.peer_port}"),
             *listed,

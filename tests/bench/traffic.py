@@ -10,20 +10,18 @@ from cluster import Cluster, Failed
 from loads import CONNECTIONS
 import generate
 
-_QUIET_S = 1.0  # before memory is read
-_WATCHED_PUTS = 41
 _LEASE_TTL_S = 600
 _LEASE_COUNT = 1000
 _JOIN_PREFIX = "10.64.0.0/12"  # as bench-join has it
 
 
 class Session:
-    def __init__(self, results, store, cluster, seconds):
+    def __init__(self, results, store, cluster, pace):
         self.results = results
         self.store = store
         self.cluster = cluster
         self.leader = cluster.leader()
-        self.seconds = seconds
+        self.pace = pace
 
     def attempt(self, measure, *names):
         """Runs one measurement when it is wanted; what fails is noted and the rest goes on."""
@@ -59,13 +57,13 @@ class Session:
         )
 
     def measure_memory(self, name):
-        time.sleep(_QUIET_S)
+        time.sleep(self.pace.quiet_s)
         self.add(name, 0, self.leader.resident_mib())
 
     def measure_watch(self, count):
-        with generate.Watchers(self.store, self.leader, count, _WATCHED_PUTS) as watchers:
+        with generate.Watchers(self.store, self.leader, count, self.pace.watched_puts) as watchers:
             if count == 1000:
-                time.sleep(_QUIET_S)
+                time.sleep(self.pace.quiet_s)
                 self.add("memory_1k_watchers", count, self.leader.resident_mib())
             self.add(f"watch_last_{count}", count, watchers.last_ms())
 
@@ -73,7 +71,7 @@ class Session:
         requests = [self.store.put(generate.key(i), generate.value()) for i in range(generate.KEY_COUNT)]
         for connections in self.connections_of_put():
             cpu_before = self.cluster.cpu_s()
-            found = generate.run_wrk(self.leader, requests, connections, self.seconds)
+            found = generate.run_wrk(self.leader, requests, connections, self.pace.wrk_s)
             cpu_s = self.cluster.cpu_s() - cpu_before
             self.add("put", connections, found["rate"])
             if connections == 1:
@@ -90,17 +88,17 @@ class Session:
     def measure_read(self, name):
         requests = [getattr(self.store, name)(generate.key(i)) for i in range(generate.KEY_COUNT)]
         for connections in CONNECTIONS:
-            found = generate.run_wrk(self.leader, requests, connections, self.seconds)
+            found = generate.run_wrk(self.leader, requests, connections, self.pace.wrk_s)
             self.add(name, connections, found["rate"])
 
     def measure_lease_grant(self):
-        found = generate.run_wrk(self.leader, [self.store.lease_grant(_LEASE_TTL_S)], 64, self.seconds)
+        found = generate.run_wrk(self.leader, [self.store.lease_grant(_LEASE_TTL_S)], 64, self.pace.wrk_s)
         self.add("lease_grant", 64, found["rate"])
 
     def measure_lease_renew(self):
         grants = [self.call(self.store.lease_grant(_LEASE_TTL_S)) for _ in range(_LEASE_COUNT)]
         requests = [self.store.lease_renew(self.store.lease_id(grant.json())) for grant in grants]
-        found = generate.run_wrk(self.leader, requests, 64, self.seconds)
+        found = generate.run_wrk(self.leader, requests, 64, self.pace.wrk_s)
         self.add("lease_renew", 64, found["rate"])
 
     def measure_join(self, nodes):
@@ -127,8 +125,8 @@ NAMES = (
 )
 
 
-def measure(results, store, folder, seconds):
+def measure(results, store, folder, pace):
     """One round of one store. The other store does not run meanwhile."""
     if results.wants(*NAMES):
         with Cluster(store, 3, folder) as cluster:
-            Session(results, store, cluster, seconds).run()
+            Session(results, store, cluster, pace).run()
