@@ -88,14 +88,14 @@ def _run_round(run, results, folder, restarts):
 
 
 def _run_rounds(run, results, folder, restarts, began):
-    longest_s = 0
+    round_s = 0
     for number in range(1, run.rounds + 1):
         round_began = time.monotonic()
-        if round_began + longest_s - began > run.longest_s:
+        if round_began + round_s * 1.1 - began > run.longest_s:
             _say(f"no time for round {number}: {run.longest_s:.0f} s are nearly over")
             break
         _run_round(run, results, folder, restarts)
-        longest_s = max(longest_s, time.monotonic() - round_began)
+        round_s = time.monotonic() - round_began
         _say(f"round {number} of {run.rounds}: {time.monotonic() - began:.0f} s")
         if not run.repeats_slow:
             results.forget(loads.SLOW_NAMES)

@@ -164,10 +164,10 @@ class Cluster:
         wait_until("a first write", lambda: is_written(self.store, self.members[0]), START_S)
 
     def _agrees(self):
+        self.check()
         try:
-            names = {self.store.leader_of(member) for member in self.members if member.is_running}
+            names = {self.store.leader_of(member) for member in self.members}
         except (OSError, ValueError, KeyError):
-            self.check()
             return False
         return len(names) == 1 and None not in names
 

@@ -76,13 +76,16 @@ static struct slice find_text(struct slice body, const char *mark) {
 
 /* The number of a subnet "10.64.7.0" within the /12. */
 static unsigned subnet_number(const char *text) {
-    unsigned second = 0;
-    unsigned third = 0;
-    if (sscanf(text, "10.%3u.%3u.0", &second, &third) != 2 || second < FIRST_OCTET_LOW ||
-        second >= FIRST_OCTET_LOW + SUBNET_COUNT / 256 || third > 255) {
+    const char *mark = "10.";
+    char *end = NULL;
+    bool is_ours = strncmp(text, mark, strlen(mark)) == 0;
+    unsigned long second = is_ours ? strtoul(text + strlen(mark), &end, 10) : 0;
+    unsigned long third = is_ours && *end == '.' ? strtoul(end + 1, &end, 10) : UINT8_MAX + 1;
+    if (second < FIRST_OCTET_LOW || second >= FIRST_OCTET_LOW + SUBNET_COUNT / 256 ||
+        third > UINT8_MAX) {
         fail("'%s' is no subnet of the network", text);
     }
-    return (second - FIRST_OCTET_LOW) * 256 + third;
+    return (unsigned)((second - FIRST_OCTET_LOW) * 256 + third);
 }
 
 static void acquire_done(struct connection *connection, const struct http_message *answer) {

@@ -18,4 +18,4 @@ class Pace:
 
 
 FULL = Pace(5, 3.0, 1.0, 41, 10, True, 3600)
-QUICK = Pace(3, 0.5, 0.5, 21, 3, False, 170)
+QUICK = Pace(3, 0.4, 0.5, 21, 3, False, 174)

@@ -81,9 +81,12 @@ def refuse_memory(folder):
     return kind
 
 
-def version(path, option, pattern):
-    """What the program calls itself; its exit status does not matter (wrk's is 1)."""
-    done = subprocess.run([path, option], capture_output=True, text=True, timeout=20, check=False)
+def version(find, option, pattern):
+    """What a program calls itself; its exit status does not matter (wrk's is 1)."""
+    try:
+        done = subprocess.run([find(), option], capture_output=True, text=True, timeout=20, check=False)
+    except Missing:
+        return "missing"
     match = re.search(pattern, done.stdout + done.stderr)
     return match[1] if match else "unknown"
 
@@ -95,9 +98,9 @@ def facts(folder):
         match = re.search(r"^model name\s*:\s*(.*)$", file.read(), re.MULTILINE)
         processor = match[1] if match else processor
     versions = (
-        version(WEFTD, "--version", r"(\d[\w.]*)"),
-        version(etcd(), "--version", r"etcd Version: (\S+)"),
-        version(wrk(), "--version", r"^wrk (?:debian/)?(\S+)"),
+        version(lambda: WEFTD, "--version", r"(\d[\w.]*)"),
+        version(etcd, "--version", r"etcd Version: (\S+)"),
+        version(wrk, "--version", r"^wrk (?:debian/)?(\S+)"),
     )
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
     return [

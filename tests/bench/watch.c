@@ -90,9 +90,10 @@ static void measure(struct watch *watch, struct loop *loop, struct connection *w
     for (unsigned i = 0; i < put_count; i++) {
         times[i] = put_once(watch, loop, writer, i);
     }
+    unsigned middle = put_count / 2;
     qsort(times, put_count, sizeof(*times), compare_times);
     printf("{\"watchers\":%u,\"puts\":%u,\"last_ms\":%.3f,\"worst_ms\":%.3f}\n",
-           watch->watcher_count, put_count, (double)times[put_count / 2] / 1e3,
+           watch->watcher_count, put_count, (double)times[middle] / 1e3,
            (double)times[put_count - 1] / 1e3);
     free(times);
 }
