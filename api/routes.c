@@ -41,6 +41,8 @@ const struct route routes[] = {
 
     {":list", METHOD_GET, KIND_NODE, ROUTE_ANY_TYPE, BODY_NONE, LABELED_LIST, handle_list},
     {":list", METHOD_GET, KIND_ENDPOINT, ROUTE_ANY_TYPE, BODY_NONE, LABELED_LIST, handle_list},
+    {":list", METHOD_GET, KIND_POLICY, ROUTE_ANY_TYPE, BODY_NONE, LABELED_LIST, handle_list},
+    {":list", METHOD_GET, KIND_SERVICE, ROUTE_ANY_TYPE, BODY_NONE, LABELED_LIST, handle_list},
     {":list", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_LIST, handle_list},
     {":item", METHOD_DELETE, KIND_NETWORK, CONDITIONAL, BODY_NONE, WRITE | PARAM_FORCE,
      handle_object_delete},

@@ -47,9 +47,24 @@
 #define LIMIT_CONTENT_TYPE_SIZE_MAX 256u
 #define LIMIT_NAME_SIZE_MAX         253u /* RFC 1123 DNS subdomain */
 #define LIMIT_LABEL_COUNT_MAX       64u
+#define LIMIT_LABEL_NAME_SIZE_MAX   317u /* a DNS subdomain, a slash, and 63 more */
+#define LIMIT_LABEL_VALUE_SIZE_MAX  63u
 #define LIMIT_REVISION_MAX          ((UINT64_C(1) << 53) - 1) /* stays exact in every JSON reader */
 #define LIMIT_LIST_DEFAULT          500u
 #define LIMIT_LIST_MAX              10000u
+
+/* Policies and services (docs/api.md, "Policies", "Services"). */
+#define LIMIT_POLICY_RULES_MAX      256u  /* a direction */
+#define LIMIT_POLICY_PEERS_MAX      1024u /* a rule; and exceptions of an ipBlock */
+#define LIMIT_POLICY_PORTS_MAX      256u  /* a rule */
+#define LIMIT_POLICY_ORDER_MAX      1000000u
+#define LIMIT_POLICY_ORDER_DEFAULT  1000u
+#define LIMIT_SELECTOR_VALUES_MAX   256u  /* of one In or NotIn */
+#define LIMIT_SELECTOR_SIZE_MAX     4096u /* as text */
+#define LIMIT_SELECTOR_DEPTH_MAX    16u   /* parentheses, as text */
+#define LIMIT_SERVICE_PORTS_MAX     128u
+#define LIMIT_SERVICE_ENDPOINTS_MAX 1000u
+#define LIMIT_PORT_MAX              65535u
 
 /* JSON (docs/api.md, "Conventions"). */
 #define LIMIT_JSON_DEPTH_MAX     32u
@@ -185,6 +200,8 @@
 #define LIMIT_FOLLOW_LIST_TIMEOUT_MS  30000u
 #define LIMIT_FOLLOW_ITEMS_MAX        262144u
 
+static_assert(LIMIT_LABEL_NAME_SIZE_MAX == LIMIT_NAME_SIZE_MAX + 1 + LIMIT_LABEL_VALUE_SIZE_MAX,
+              "a label's name may have a DNS subdomain in front");
 static_assert(LIMIT_VALUE_SIZE_MAX < LIMIT_HTTP_BODY_SIZE_MAX, "a value fits a body");
 static_assert(LIMIT_HTTP_BODY_SIZE_MAX * 2 < LIMIT_PROPOSE_ENTRY_SIZE_MAX, "a body fits an entry");
 static_assert(LIMIT_PROPOSE_ENTRY_SIZE_MAX * 2 < LIMIT_RAFT_FRAME_SIZE_MAX,

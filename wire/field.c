@@ -53,6 +53,16 @@ static bool is_token(const char *text) {
     return size > 0 && size <= LIMIT_NAME_SIZE_MAX && strspn(text, legal) == size;
 }
 
+/* RFC 6335 section 5.1, lower case as in Kubernetes: a letter is in it, no two hyphens stand
+ * together. */
+static bool is_port_name(const char *text) {
+    bool has_letter = false;
+    for (const char *c = text; *c != 0; c++) {
+        has_letter = has_letter || (*c >= 'a' && *c <= 'z');
+    }
+    return has_letter && strlen(text) <= 15 && is_dns_label(text) && strstr(text, "--") == NULL;
+}
+
 const struct field_format field_format_dns_label = {
     "a DNS label: a-z, 0-9 and -, 63 characters at most", is_dns_label};
 const struct field_format field_format_dns_subdomain = {
@@ -60,6 +70,9 @@ const struct field_format field_format_dns_subdomain = {
     is_dns_subdomain};
 const struct field_format field_format_token = {
     "letters, digits, _ . and -, 253 characters at most", is_token};
+const struct field_format field_format_port_name = {
+    "a port's name: a-z, 0-9 and single hyphens, a letter in it, 15 characters at most",
+    is_port_name};
 
 static void *member_at(void *object, const struct field *field) {
     return (char *)object + field->offset;
@@ -153,6 +166,25 @@ static void read_number(struct read_context *context, const struct field *field,
     }
 }
 
+static void read_port(struct read_context *context, const struct json *json, const char *pointer,
+                      struct port *out_port) {
+    const char *name = json_text(json);
+    uint64_t number;
+    if (name != NULL && field_format_port_name.is_valid(name)) {
+        out_port->name = arena_strdup(context->arena, name);
+    } else if (name != NULL) {
+        problem_add(context->problem, pointer, "'%.60s' is not %s", name,
+                    field_format_port_name.expects);
+    } else if (json_type_of(json) != JSON_NUMBER) {
+        expect(context, pointer, json, "a port's number or name");
+    } else if (!json_number(json, &number) || number == 0 || number > LIMIT_PORT_MAX) {
+        problem_add(context->problem, pointer, "must be a whole number from 1 to %u, or a name",
+                    LIMIT_PORT_MAX);
+    } else {
+        out_port->number = number;
+    }
+}
+
 /* Addresses, prefixes and MACs: a text with a parser. */
 static void read_network_text(struct read_context *context, const struct field *field,
                               const struct json *json, const char *pointer, void *member) {
@@ -219,6 +251,16 @@ static int compare_pairs(const void *a, const void *b) {
     return strcmp(((const struct text_pair *)a)->name, ((const struct text_pair *)b)->name);
 }
 
+static void check_pair_name(struct read_context *context, const struct field *field,
+                            const char *name, const char *pointer) {
+    const struct field_format *format = field->name_format;
+    if (format != NULL && !format->is_valid(name)) {
+        problem_add(context->problem, pointer, "the name is not %s", format->expects);
+    } else if (format == NULL && (name[0] == 0 || strlen(name) > LIMIT_NAME_SIZE_MAX)) {
+        problem_add(context->problem, pointer, "a name has 1 to %u bytes", LIMIT_NAME_SIZE_MAX);
+    }
+}
+
 static void read_map(struct read_context *context, const struct field *field,
                      const struct json *json, const char *pointer, struct text_map *out_map) {
     if (!check_container(context, field, json, pointer, JSON_OBJECT)) {
@@ -228,9 +270,7 @@ static void read_map(struct read_context *context, const struct field *field,
     for (const struct json *child = json_first(json); child != NULL; child = json_next(child)) {
         char at[POINTER_SIZE];
         pointer_to(pointer, json_name(child), at);
-        if (json_name(child)[0] == 0 || strlen(json_name(child)) > LIMIT_NAME_SIZE_MAX) {
-            problem_add(context->problem, at, "a name has 1 to %u bytes", LIMIT_NAME_SIZE_MAX);
-        }
+        check_pair_name(context, field, json_name(child), at);
         out_map->items[out_map->count++] =
             (struct text_pair){.name = arena_strdup(context->arena, json_name(child)),
                                .value = read_text(context, field, child, at)};
@@ -285,6 +325,9 @@ static void read_value(struct read_context *context, const struct field *field,
     case FIELD_NUMBER:
         read_number(context, field, json, pointer, member);
         break;
+    case FIELD_PORT:
+        read_port(context, json, pointer, member);
+        break;
     case FIELD_ADDRESS:
     case FIELD_PREFIX:
     case FIELD_MAC:
@@ -322,6 +365,14 @@ static const struct field *find_by_name(const struct shape *shape, const char *n
     return NULL;
 }
 
+static void set_defaults(const struct shape *shape, void *object) {
+    for (size_t i = 0; i < shape->field_count; i++) {
+        if ((shape->fields[i].flags & FIELD_TRUE) != 0) {
+            *(bool *)member_at(object, &shape->fields[i]) = true;
+        }
+    }
+}
+
 static bool is_taken(const struct read_context *context, const struct field *field) {
     if (context->is_answer) {
         return field->type != FIELD_TIME;
@@ -335,6 +386,7 @@ static void read_object(struct read_context *context, const struct shape *shape,
         expect(context, pointer, json, "an object");
         return;
     }
+    set_defaults(shape, out_object);
     for (const struct json *child = json_first(json); child != NULL; child = json_next(child)) {
         const struct field *field = find_by_name(shape, json_name(child));
         char at[POINTER_SIZE];

@@ -3,8 +3,9 @@
  *
  * Absent values are zero: NULL text, 0, IP_NONE, count 0. A field is left out of JSON and bytes
  * when it is absent, unless FIELD_ALWAYS asks for it in JSON. Bytes: per present field a varint
- * (number << 1 | is_bytes), then a varint or a length and bytes; unknown numbers are skipped, so
- * that an older server reads a newer one's records. */
+ * (number << 1 | is_bytes), then a varint or a length and bytes; a list is its items' fields, and
+ * the number 0 where it is there and empty; unknown numbers are skipped, so that an older server
+ * reads a newer one's records. */
 #ifndef WEFT_WIRE_FIELD_H
 #define WEFT_WIRE_FIELD_H
 
@@ -22,6 +23,7 @@ enum field_type {
     FIELD_TEXT,    /* const char * */
     FIELD_BOOL,    /* bool */
     FIELD_NUMBER,  /* uint64_t, min..max */
+    FIELD_PORT,    /* struct port: a number or a name */
     FIELD_ADDRESS, /* struct ip_address */
     FIELD_PREFIX,  /* struct ip_prefix, no host bits */
     FIELD_MAC,     /* struct mac_address; zero is absent */
@@ -38,7 +40,15 @@ enum field_flag {
     FIELD_REQUIRED = 1 << 0, /* absent in a request is an error */
     FIELD_READONLY = 1 << 1, /* ours: shown, and passed over in a request */
     FIELD_HIDDEN = 1 << 2,   /* bytes only, unknown to JSON */
-    FIELD_ALWAYS = 1 << 3    /* shown also when absent: 0, false, "", [] */
+    FIELD_ALWAYS = 1 << 3,   /* shown also when absent: 0, false, "", [] */
+    FIELD_EMPTY = 1 << 4,    /* lists and maps: [] is not absent. Then `items` is not NULL */
+    FIELD_TRUE = 1 << 5      /* FIELD_BOOL: true when a body does not say; wants FIELD_ALWAYS */
+};
+
+/* A transport port, as a number or as the name that its owner gives it; both zero: absent. */
+struct port {
+    uint64_t number;
+    const char *name;
 };
 
 struct text_list {
@@ -69,6 +79,7 @@ struct field_format {
 extern const struct field_format field_format_dns_label;     /* a-z 0-9 -, 63 at most */
 extern const struct field_format field_format_dns_subdomain; /* labels with dots, 253 at most */
 extern const struct field_format field_format_token;         /* A-Za-z0-9 and _ . - , 253 at most */
+extern const struct field_format field_format_port_name;     /* IANA_SVC_NAME, RFC 6335 5.1 */
 
 struct shape;
 
@@ -80,10 +91,11 @@ struct field {
     size_t offset;
     uint64_t min, max; /* FIELD_NUMBER: value; FIELD_TEXT: size (max 0: LIMIT_NAME_SIZE_MAX);
                         * FIELD_TEXTS, _MAP, _OBJECTS: max count (0: LIMIT_LABEL_COUNT_MAX) */
-    const struct field_format *format; /* FIELD_TEXT and items of FIELD_TEXTS */
-    const char *const *choices;        /* FIELD_TEXT: NULL-terminated, the legal values */
-    const struct shape *shape;         /* FIELD_OBJECT, FIELD_OBJECTS */
-    const char *help;                  /* one line, for the API document */
+    const struct field_format *format; /* FIELD_TEXT, items of FIELD_TEXTS, values of FIELD_MAP */
+    const struct field_format *name_format; /* FIELD_MAP: its names; NULL: 1 to 253 bytes */
+    const char *const *choices;             /* FIELD_TEXT: NULL-terminated, the legal values */
+    const struct shape *shape;              /* FIELD_OBJECT, FIELD_OBJECTS */
+    const char *help;                       /* one line, for the API document */
 };
 
 struct shape {

@@ -21,6 +21,22 @@ static void put_bytes(struct buf *out, const struct field *field, const void *da
     buf_put_bytes(out, data, size);
 }
 
+static void put_port(struct buf *out, const struct field *field, const struct port *port) {
+    if (port->name != NULL) {
+        put_bytes(out, field, port->name, strlen(port->name));
+    } else {
+        put_number(out, field, port->number);
+    }
+}
+
+/* A list that is there and has no items: its number, 0. */
+static void put_empty(struct buf *out, const struct field *field, const void *items, size_t count) {
+    if ((field->flags & FIELD_EMPTY) != 0 && items != NULL && count == 0) {
+        put_tag(out, field, false);
+        buf_put_varint(out, 0);
+    }
+}
+
 /* An address is its bytes; a prefix has its length behind them. */
 static void put_prefix(struct buf *out, const struct field *field, const struct ip_prefix *prefix) {
     if (prefix->address.family != IP_NONE) {
@@ -45,6 +61,7 @@ static void put_texts(struct buf *out, const struct field *field, const struct t
     for (size_t i = 0; i < list->count; i++) {
         put_bytes(out, field, list->items[i], strlen(list->items[i]));
     }
+    put_empty(out, field, list->items, list->count);
 }
 
 static void put_map(struct buf *out, const struct field *field, const struct text_map *map) {
@@ -57,6 +74,7 @@ static void put_map(struct buf *out, const struct field *field, const struct tex
         put_bytes(out, field, pair.data, pair.size);
     }
     buf_deinit(&pair);
+    put_empty(out, field, map->items, map->count);
 }
 
 static void put_field(struct buf *out, const struct field *field, const void *member) {
@@ -73,6 +91,9 @@ static void put_field(struct buf *out, const struct field *field, const void *me
         break;
     case FIELD_NUMBER:
         put_number(out, field, *(const uint64_t *)member);
+        break;
+    case FIELD_PORT:
+        put_port(out, field, member);
         break;
     case FIELD_TIME:
         put_number(out, field, (uint64_t) * (const int64_t *)member);
@@ -108,6 +129,7 @@ static void put_field(struct buf *out, const struct field *field, const void *me
         for (size_t i = 0; i < list->count; i++) {
             put_nested(out, field, (const char *)list->items + i * field->shape->size);
         }
+        put_empty(out, field, list->items, list->count);
         break;
     }
     case FIELD_JSON:
@@ -190,6 +212,9 @@ static enum err take_bytes(const struct field *field, struct slice bytes, struct
     case FIELD_TEXT:
         *(const char **)member = arena_strndup(arena, bytes.data, bytes.size);
         return ERR_OK;
+    case FIELD_PORT:
+        ((struct port *)member)->name = arena_strndup(arena, bytes.data, bytes.size);
+        return ERR_OK;
     case FIELD_ADDRESS:
         return take_address(bytes, member);
     case FIELD_PREFIX:
@@ -222,7 +247,29 @@ static enum err take_bytes(const struct field *field, struct slice bytes, struct
     return ERR_CORRUPT; /* a number's field with bytes */
 }
 
-static enum err take_number(const struct field *field, uint64_t value, void *member) {
+/* The number of a list: 0, it is there and has no items. */
+static enum err take_empty(const struct field *field, uint64_t value, struct arena *arena,
+                           void *member) {
+    if ((field->flags & FIELD_EMPTY) == 0 || value != 0) {
+        return ERR_CORRUPT;
+    }
+    struct text_list *texts = member;
+    struct text_map *map = member;
+    struct object_list *objects = member;
+    if (field->type == FIELD_TEXTS && texts->items == NULL) {
+        texts->items = arena_alloc(arena, 0);
+    } else if (field->type == FIELD_MAP && map->items == NULL) {
+        map->items = arena_alloc(arena, 0);
+    } else if (field->type == FIELD_OBJECTS && objects->items == NULL) {
+        objects->items = arena_alloc(arena, 0);
+    } else {
+        return ERR_CORRUPT; /* twice */
+    }
+    return ERR_OK;
+}
+
+static enum err take_number(const struct field *field, uint64_t value, struct arena *arena,
+                            void *member) {
     switch (field->type) {
     case FIELD_BOOL:
         *(bool *)member = value != 0;
@@ -230,6 +277,13 @@ static enum err take_number(const struct field *field, uint64_t value, void *mem
     case FIELD_NUMBER:
         *(uint64_t *)member = value;
         return ERR_OK;
+    case FIELD_PORT:
+        ((struct port *)member)->number = value;
+        return ERR_OK;
+    case FIELD_TEXTS:
+    case FIELD_MAP:
+    case FIELD_OBJECTS:
+        return take_empty(field, value, arena, member);
     case FIELD_TIME:
         *(int64_t *)member = (int64_t)value;
         return ERR_OK;
@@ -261,8 +315,8 @@ enum err field_decode(const struct shape *shape, struct slice bytes, struct aren
             continue; /* broken ends the loop; an unknown field is a newer server's */
         }
         void *member = (char *)out_object + field->offset;
-        enum err err =
-            is_bytes ? take_bytes(field, value, arena, member) : take_number(field, number, member);
+        enum err err = is_bytes ? take_bytes(field, value, arena, member)
+                                : take_number(field, number, arena, member);
         if (err != ERR_OK) {
             return err;
         }

@@ -7,6 +7,15 @@ static const void *member_of(const void *object, const struct field *field) {
     return (const char *)object + field->offset;
 }
 
+/* A list or map: with FIELD_EMPTY also one that is there and has nothing in it. */
+static bool has_items(const struct field *field, const void *items, size_t count) {
+    return count > 0 || ((field->flags & FIELD_EMPTY) != 0 && items != NULL);
+}
+
+static bool is_port_present(const struct port *port) {
+    return port->number != 0 || port->name != NULL;
+}
+
 static bool is_present(const struct field *field, const void *object) {
     const void *member = member_of(object, field);
     switch (field->type) {
@@ -16,6 +25,8 @@ static bool is_present(const struct field *field, const void *object) {
         return *(const bool *)member;
     case FIELD_NUMBER:
         return *(const uint64_t *)member != 0;
+    case FIELD_PORT:
+        return is_port_present(member);
     case FIELD_ADDRESS:
         return ((const struct ip_address *)member)->family != IP_NONE;
     case FIELD_PREFIX:
@@ -25,13 +36,16 @@ static bool is_present(const struct field *field, const void *object) {
     case FIELD_TIME:
         return *(const int64_t *)member != 0;
     case FIELD_TEXTS:
-        return ((const struct text_list *)member)->count > 0;
+        return has_items(field, ((const struct text_list *)member)->items,
+                         ((const struct text_list *)member)->count);
     case FIELD_MAP:
-        return ((const struct text_map *)member)->count > 0;
+        return has_items(field, ((const struct text_map *)member)->items,
+                         ((const struct text_map *)member)->count);
     case FIELD_OBJECT:
         return *(void *const *)member != NULL;
     case FIELD_OBJECTS:
-        return ((const struct object_list *)member)->count > 0;
+        return has_items(field, ((const struct object_list *)member)->items,
+                         ((const struct object_list *)member)->count);
     case FIELD_JSON:
     case FIELD_BYTES:
         return ((const struct slice *)member)->size > 0;
@@ -50,6 +64,14 @@ static void write_network_text(const struct field *field, const void *member,
         mac_format(member, text);
     }
     json_put_text(writer, text);
+}
+
+static void write_port(const struct port *port, struct json_writer *writer) {
+    if (port->name != NULL) {
+        json_put_text(writer, port->name);
+    } else {
+        json_put_number(writer, port->number);
+    }
 }
 
 static void write_texts(const struct text_list *list, struct json_writer *writer) {
@@ -98,6 +120,9 @@ static void write_value(const struct field *field, const void *member, struct js
         break;
     case FIELD_NUMBER:
         json_put_number(writer, *(const uint64_t *)member);
+        break;
+    case FIELD_PORT:
+        write_port(member, writer);
         break;
     case FIELD_ADDRESS:
     case FIELD_PREFIX:

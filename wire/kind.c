@@ -4,6 +4,8 @@
 #include "wire/kind_endpoint.h"
 #include "wire/kind_network.h"
 #include "wire/kind_node.h"
+#include "wire/kind_policy.h"
+#include "wire/kind_service.h"
 #include "wire/kind_subnet.h"
 
 #include <string.h>
@@ -104,7 +106,9 @@ enum err kind_read(const struct kind_key *key, const struct json *json, struct a
                    void **out_object, struct problem *problem) {
     CHECK(key->kind->shape != NULL);
     void *object = arena_alloc(arena, key->kind->shape->size);
-    enum err err = field_read(key->kind->shape, json, "", arena, object, problem);
+    enum err err = key->kind->read != NULL
+                       ? key->kind->read(key, json, arena, object, problem)
+                       : field_read(key->kind->shape, json, "", arena, object, problem);
     if (err == ERR_OK) {
         err = key->kind->complete(key, object, arena, problem);
     }

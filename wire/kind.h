@@ -26,6 +26,10 @@ struct kind {
     /* Checks the names of a key. NULL: any DNS-like name. Errors: ERR_INVALID with the problem
      * filled. */
     enum err (*check_key)(const struct kind_key *key, struct problem *problem);
+    /* Reads a body that may have more than one form. NULL: one form, field_read by the shape.
+     * Errors: ERR_INVALID with the problem filled. */
+    enum err (*read)(const struct kind_key *key, const struct json *json, struct arena *arena,
+                     void *out_object, struct problem *problem);
     /* Fills defaults and what the key says (name, network, ...), then checks what needs no state.
      * Errors: ERR_INVALID with the problem filled. */
     enum err (*complete)(const struct kind_key *key, void *object, struct arena *arena,
@@ -51,7 +55,7 @@ MUST_USE enum err kind_parse_key(const char *key, struct arena *arena, struct ki
                                  struct problem *problem);
 /* Checks that the key's first name is a network's. Errors: ERR_INVALID with the problem filled. */
 MUST_USE enum err kind_check_network_name(const struct kind_key *key, struct problem *problem);
-/* Body to checked struct: field_read, then complete. `*out_object` is a kind->shape struct in the
+/* Body to checked struct: read, then complete. `*out_object` is a kind->shape struct in the
  * arena. */
 MUST_USE enum err kind_read(const struct kind_key *key, const struct json *json,
                             struct arena *arena, void **out_object, struct problem *problem);

@@ -1,80 +1,15 @@
 #include "wire/kind.h"
 
-#include "wire/kind_network.h"
+#include "tests/unit/wire/kind_fixture.h"
+#include "wire/kind_policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-struct fixture {
-    struct arena arena;
-    struct problem problem;
-    struct kind_key key;
-};
-
-static int set_up(void **state) {
-    struct fixture *fixture = must_alloc_zeroed(1, sizeof *fixture);
-    arena_init(&fixture->arena);
-    problem_init(&fixture->problem);
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *fixture = *state;
-    arena_deinit(&fixture->arena);
-    free(fixture);
-    return 0;
-}
-
-static enum err parse_key(struct fixture *fixture, const char *key) {
-    problem_init(&fixture->problem);
-    return kind_parse_key(key, &fixture->arena, &fixture->key, &fixture->problem);
-}
-
-/* The stored object, as the API writes it; NULL with the problem filled. */
-static char *complete(struct fixture *fixture, const char *key, const char *body) {
-    struct json *json;
-    struct json_fault fault;
-    void *object;
-    assert_int_equal(parse_key(fixture, key), ERR_OK);
-    assert_int_equal(json_parse(slice_of_text(body), &json, &fault), ERR_OK);
-    enum err err = kind_read(&fixture->key, json, &fixture->arena, &object, &fixture->problem);
-    json_free(json);
-    if (err != ERR_OK) {
-        return NULL;
-    }
-    struct buf out;
-    buf_init(&out);
-    struct json_writer writer = json_writer_to(&out);
-    json_open_object(&writer);
-    field_write(fixture->key.kind->shape, object, &writer);
-    json_close_object(&writer);
-    char *text = arena_strdup(&fixture->arena, buf_text(&out));
-    buf_deinit(&out);
-    return text;
-}
-
-static char *read_golden(struct fixture *fixture, const char *name, const char *ending) {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s%s", GOLDEN_KINDS, name, ending);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        fail_msg("%s is missing", path);
-    }
-    char *text = arena_alloc(&fixture->arena, 65536);
-    size_t size = fread(text, 1, 65535, file);
-    fclose(file);
-    assert_true(size > 0 && text[size - 1] == '\n');
-    text[size - 1] = 0;
-    return text;
-}
 
 static void stored_objects_are_as_the_golden_files_say(void **state) {
     struct fixture *fixture = *state;
@@ -86,6 +21,17 @@ static void stored_objects_are_as_the_golden_files_say(void **state) {
         {"node_whole", "nodes/edge-1"},
         {"node_least", "nodes/edge-1.example"},
         {"endpoint_whole", "endpoints/default/10.244.7.2"},
+        {"policy_whole", "policies/shop/db"},
+        {"policy_bare", "policies/shop/dns.only"},
+        {"policy_least", "policies/shop/deny"},
+        {"policy_empty", "policies/shop/empty"},
+        {"policy_cluster", "policies/_cluster/no-metadata"},
+        {"policy_cluster_least", "policies/_cluster/least"},
+        {"service_selector", "services/shop/web"},
+        {"service_least", "services/shop/web"},
+        {"service_endpoints", "services/shop/db"},
+        {"service_no_endpoints", "services/shop/none"},
+        {"service_external", "services/shop/db"},
     };
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         const char *request = read_golden(fixture, rows[i][0], ".request.json");
@@ -117,6 +63,9 @@ static void keys_are_taken_apart(void **state) {
         {"nodes/edge-1.example.org", KIND_NODE, "edge-1.example.org", NULL},
         {"endpoints/default/10.244.7.2", KIND_ENDPOINT, "default", "10.244.7.2"},
         {"endpoints/default/2001:db8::1", KIND_ENDPOINT, "default", "2001:db8::1"},
+        {"policies/shop/a.b", KIND_POLICY, "shop", "a.b"},
+        {"policies/_cluster/a", KIND_POLICY, "_cluster", "a"},
+        {"services/shop/web", KIND_SERVICE, "shop", "web"},
     };
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         assert_int_equal(parse_key(fixture, rows[i].key), ERR_OK);
@@ -157,6 +106,15 @@ static void what_is_no_key_is_refused(void **state) {
         {"subnets/Default/10.244.7.0-24", ERR_INVALID},
         {"endpoints/default/10.244.7.02", ERR_INVALID},
         {"endpoints/default/2001:0db8::1", ERR_INVALID},
+        {"policies/shop", ERR_NOT_FOUND},
+        {"policies/Shop/a", ERR_INVALID},
+        {"policies/a.b/a", ERR_INVALID},
+        {"policies/_other/a", ERR_INVALID},
+        {"policies/shop/_cluster", ERR_INVALID},
+        {"policies/shop/A", ERR_INVALID},
+        {"services/_cluster/a", ERR_INVALID},
+        {"services/shop/a.b", ERR_INVALID},
+        {"services/a.b/a", ERR_INVALID},
         {"nodes/a b", ERR_INVALID},
         {"nodes/-a", ERR_INVALID},
         {"kv/\xff", ERR_INVALID},
@@ -286,26 +244,36 @@ static void a_put_on_a_subnet_is_a_reservation_or_nothing(void **state) {
     assert_string_equal(fixture->problem.errors[0].pointer, "/node");
 }
 
+/* Numbers are on disk: each once in its shape. Every field explains itself in the API document. */
+static void check_shape(const struct shape *shape, unsigned depth) {
+    assert_true(depth < LIMIT_JSON_DEPTH_MAX);
+    for (size_t i = 0; i < shape->field_count; i++) {
+        const struct field *field = &shape->fields[i];
+        assert_true(field->number > 0);
+        assert_true(field->help != NULL || (field->flags & FIELD_HIDDEN) != 0);
+        for (size_t other = 0; other < i; other++) {
+            assert_int_not_equal(shape->fields[other].number, field->number);
+            assert_string_not_equal(shape->fields[other].name, field->name);
+        }
+        if (field->shape != NULL) {
+            check_shape(field->shape, depth + 1);
+        }
+    }
+}
+
 static void the_table_of_kinds_is_sound(void **state) {
     (void)state;
     assert_true(kind_count > 0);
     for (unsigned i = 0; i < kind_count; i++) {
         assert_ptr_equal(kind_find(kinds[i]->collection), kinds[i]);
         assert_ptr_equal(kind_of(kinds[i]->id), kinds[i]);
-        const struct shape *shape = kinds[i]->shape;
-        for (size_t k = 0; shape != NULL && k < shape->field_count; k++) {
-            const struct field *field = &shape->fields[k];
-            assert_true(field->number > 0);
-            for (size_t other = 0; other < k; other++) { /* numbers are on disk: each once */
-                assert_int_not_equal(shape->fields[other].number, field->number);
-                assert_string_not_equal(shape->fields[other].name, field->name);
-            }
+        if (kinds[i]->shape != NULL) {
+            check_shape(kinds[i]->shape, 0);
         }
     }
+    check_shape(&shape_policy_manifest, 0);
     assert_null(kind_find("gizmos"));
 }
-
-#define CLEANLY(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
