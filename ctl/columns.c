@@ -46,6 +46,28 @@ static const struct column endpoints[] = {
     {"REVISION", "revision", COLUMN_PLAIN, false},
 };
 
+static const struct column policies[] = {
+    {"NAMESPACE", "namespace", COLUMN_PLAIN, false},
+    {"NAME", "name", COLUMN_PLAIN, false},
+    {"ORDER", "order", COLUMN_PLAIN, true},
+    {"ACTION", "action", COLUMN_PLAIN, true},
+    {"SELECTOR", "selector", COLUMN_PLAIN, true},
+    {"POD-LABELS", "podSelector.matchLabels", COLUMN_PLAIN, true},
+    {"TYPES", "policyTypes", COLUMN_PLAIN, false},
+    {"REVISION", "revision", COLUMN_PLAIN, false},
+};
+
+static const struct column services[] = {
+    {"NAMESPACE", "namespace", COLUMN_PLAIN, false},
+    {"NAME", "name", COLUMN_PLAIN, false},
+    {"CLUSTER-IP", "cluster_ip", COLUMN_PLAIN, false},
+    {"HEADLESS", "headless", COLUMN_PLAIN, true},
+    {"EXTERNAL-NAME", "external_name", COLUMN_PLAIN, true},
+    {"SELECTOR", "selector", COLUMN_PLAIN, true},
+    {"PORTS", "ports", COLUMN_PORTS, false},
+    {"REVISION", "revision", COLUMN_PLAIN, false},
+};
+
 static const struct column values[] = {
     {"KEY", "key", COLUMN_PLAIN, false},           {"SIZE", "value_b64", COLUMN_SIZE, false},
     {"TYPE", "content_type", COLUMN_PLAIN, false}, {"LEASE", "lease", COLUMN_PLAIN, true},
@@ -77,7 +99,8 @@ static const struct columns all[] = {
     {"networks", networks, ARRAY_COUNT(networks)}, {"subnets", subnets, ARRAY_COUNT(subnets)},
     {"nodes", nodes, ARRAY_COUNT(nodes)},          {"endpoints", endpoints, ARRAY_COUNT(endpoints)},
     {"kv", values, ARRAY_COUNT(values)},           {"leases", leases, ARRAY_COUNT(leases)},
-    {"members", members, ARRAY_COUNT(members)},
+    {"members", members, ARRAY_COUNT(members)},    {"policies", policies, ARRAY_COUNT(policies)},
+    {"services", services, ARRAY_COUNT(services)},
 };
 
 static const struct columns unknown = {"", others, ARRAY_COUNT(others)};

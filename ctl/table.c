@@ -91,6 +91,19 @@ static void append_second(struct buf *out, const char *time) {
     }
 }
 
+static void append_ports(struct buf *out, const struct json *ports) {
+    const char *comma = "";
+    for (const struct json *port = json_first(ports); port != NULL; port = json_next(port)) {
+        const char *name = json_find_text(port, "name", "");
+        buf_append_text(out, comma);
+        append_text(out, name);
+        buf_appendf(out, "%s%" PRIu64 "/", *name != 0 ? ":" : "",
+                    json_find_number(port, "port", 0));
+        append_text(out, json_find_text(port, "protocol", "TCP"));
+        comma = ",";
+    }
+}
+
 static const struct json *find_path(const struct json *object, const char *path) {
     for (unsigned depth = 0; depth < PATH_DEPTH_MAX && object != NULL; depth++) {
         char name[32];
@@ -113,7 +126,9 @@ void table_cell(const struct column *column, const struct json *object, struct b
     if (value == NULL) {
         return;
     }
-    if (column->format == COLUMN_PLAIN || text == NULL) {
+    if (column->format == COLUMN_PORTS && json_type_of(value) == JSON_LIST) {
+        append_ports(out, value);
+    } else if (column->format == COLUMN_PLAIN || text == NULL) {
         append_plain(out, value);
     } else if (column->format == COLUMN_NAME) {
         const char *slash = strrchr(text, '/');

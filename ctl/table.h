@@ -13,7 +13,8 @@ enum column_format {
     COLUMN_NAME,   /* what stands behind the last slash */
     COLUMN_SECOND, /* a time, without its fraction */
     COLUMN_SHORT,  /* the first 12 characters of an id */
-    COLUMN_SIZE    /* of a base64 text: how many bytes it stands for */
+    COLUMN_SIZE,   /* of a base64 text: how many bytes it stands for */
+    COLUMN_PORTS   /* a list of {name, port, protocol}: "http:80/TCP,53/UDP" */
 };
 
 struct column {

@@ -4,6 +4,8 @@
 #include "wire/kind_endpoint.h"
 #include "wire/kind_network.h"
 #include "wire/kind_node.h"
+#include "wire/kind_policy.h"
+#include "wire/kind_service.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,10 +85,14 @@ static void labels_are_the_objects_own_or_its_pods(void **state) {
     struct endpoint endpoint = {.pod = &pod};
     struct endpoint bare = {.pod = NULL};
     struct network network = {.name = "default"};
+    struct policy policy = {.labels = labels};
+    struct service service = {.labels = labels};
     assert_ptr_equal(selector_labels(&shape_node, &node), &node.labels);
     assert_ptr_equal(selector_labels(&shape_endpoint, &endpoint), &pod.labels);
     assert_null(selector_labels(&shape_endpoint, &bare));
     assert_null(selector_labels(&shape_network, &network));
+    assert_ptr_equal(selector_labels(&shape_policy, &policy), &policy.labels);
+    assert_ptr_equal(selector_labels(&shape_service, &service), &service.labels);
 }
 
 int main(void) {

@@ -114,9 +114,34 @@ static void long_cells_are_cut_between_characters(void **state) {
 
 static void unknown_kinds_show_what_all_have(void **state) {
     (void)state;
-    expect_table("policies", "[{\"key\":\"policies/a/b\",\"version\":2,\"revision\":3}]",
-                 "KEY           VERSION  REVISION\n"
-                 "policies/a/b  2        3\n");
+    expect_table("gizmos", "[{\"key\":\"gizmos/a/b\",\"version\":2,\"revision\":3}]",
+                 "KEY         VERSION  REVISION\n"
+                 "gizmos/a/b  2        3\n");
+}
+
+static void policies_show_where_and_whom_they_concern(void **state) {
+    (void)state;
+    expect_table("policies",
+                 "[{\"name\":\"edge\",\"order\":10,\"action\":\"Deny\",\"selector\":\"all()\","
+                 "\"policyTypes\":[\"Egress\"],\"revision\":7},"
+                 "{\"namespace\":\"shop\",\"name\":\"db\",\"podSelector\":{\"matchLabels\":"
+                 "{\"role\":\"db\"}},\"policyTypes\":[\"Ingress\",\"Egress\"],\"revision\":8}]",
+                 "NAMESPACE  NAME  ORDER  ACTION  SELECTOR  POD-LABELS  TYPES           REVISION\n"
+                 "-          edge  10     Deny    all()     -           Egress          7\n"
+                 "shop       db    -      -       -         role=db     Ingress,Egress  8\n");
+}
+
+static void services_show_their_ports(void **state) {
+    (void)state;
+    expect_table(
+        "services",
+        "[{\"namespace\":\"shop\",\"name\":\"web\",\"cluster_ip\":\"10.96.0.10\","
+        "\"headless\":false,\"ports\":[{\"name\":\"http\",\"port\":80,\"protocol\":\"TCP\"},"
+        "{\"port\":53,\"protocol\":\"UDP\"}],\"revision\":9},"
+        "{\"namespace\":\"shop\",\"name\":\"db\",\"headless\":true,\"revision\":10}]",
+        "NAMESPACE  NAME  CLUSTER-IP  HEADLESS  PORTS               REVISION\n"
+        "shop       web   10.96.0.10  -         http:80/TCP,53/UDP  9\n"
+        "shop       db    -           yes       -                   10\n");
 }
 
 static void a_summary_leaves_out_what_is_absent(void **state) {
@@ -144,6 +169,8 @@ int main(void) {
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(long_cells_are_cut_between_characters),
         cmocka_unit_test(unknown_kinds_show_what_all_have),
+        cmocka_unit_test(policies_show_where_and_whom_they_concern),
+        cmocka_unit_test(services_show_their_ports),
         cmocka_unit_test(a_summary_leaves_out_what_is_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,11 @@ struct thing {
     struct slice bytes;
     uint64_t hidden;
     uint64_t ours;
+    struct port port;
+    bool is_on;
+    struct text_list kept_texts;
+    struct text_map kept_map;
+    struct object_list kept_parts;
 };
 
 static const char *const choices[] = {"red", "green", NULL};
@@ -115,6 +120,29 @@ static const struct field thing_fields[] = {
      .type = FIELD_NUMBER,
      .offset = offsetof(struct thing, ours),
      .flags = FIELD_READONLY | FIELD_ALWAYS},
+    {.name = "port", .number = 15, .type = FIELD_PORT, .offset = offsetof(struct thing, port)},
+    {.name = "on",
+     .number = 16,
+     .type = FIELD_BOOL,
+     .offset = offsetof(struct thing, is_on),
+     .flags = FIELD_ALWAYS | FIELD_TRUE},
+    {.name = "kept_texts",
+     .number = 17,
+     .type = FIELD_TEXTS,
+     .offset = offsetof(struct thing, kept_texts),
+     .flags = FIELD_EMPTY},
+    {.name = "kept_map",
+     .number = 18,
+     .type = FIELD_MAP,
+     .offset = offsetof(struct thing, kept_map),
+     .flags = FIELD_EMPTY,
+     .name_format = &field_format_token},
+    {.name = "kept_parts",
+     .number = 19,
+     .type = FIELD_OBJECTS,
+     .offset = offsetof(struct thing, kept_parts),
+     .flags = FIELD_EMPTY,
+     .shape = &shape_part},
 };
 /* clang-format on */
 static SHAPE(shape_thing, thing, thing_fields);
@@ -208,7 +236,16 @@ static void fill_lists(struct fixture *fixture, struct thing *thing) {
 }
 
 static struct thing random_thing(struct fixture *fixture) {
-    struct thing thing = {.flag = coin(fixture)};
+    struct thing thing = {.flag = coin(fixture), .is_on = coin(fixture)};
+    if (coin(fixture)) {
+        thing.port.number = coin(fixture) ? 1 + below(fixture, 65535) : 0;
+        thing.port.name = thing.port.number == 0 ? "http" : NULL;
+    }
+    if (coin(fixture)) {
+        thing.kept_texts.items = arena_alloc(&fixture->arena, 0);
+        thing.kept_map.items = coin(fixture) ? arena_alloc(&fixture->arena, 0) : NULL;
+        thing.kept_parts.items = coin(fixture) ? arena_alloc(&fixture->arena, 0) : NULL;
+    }
     if (coin(fixture)) {
         thing.text = random_text(fixture);
         thing.number = below(fixture, LIMIT_REVISION_MAX) + 1;
@@ -350,6 +387,10 @@ static void a_field_of_another_type_is_corrupt(void **state) {
         {"\x0d\x05\x02\0\0\0\x01", 7}, /* a MAC of five bytes */
         {"\x13\x02\x05x", 4},          /* a pair whose name is cut */
         {"\x15\x02\x03\x09", 4},       /* a nested object with a cut text */
+        {"\x10\x00", 2},               /* a list that is never kept empty, empty */
+        {"\x22\x01", 2},               /* a list's number that is not 0 */
+        {"\x22\x00\x22\x00", 4},       /* empty twice */
+        {"\x23\x01x\x22\x00", 5},      /* an item, and empty */
     };
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         struct thing thing;
@@ -399,6 +440,13 @@ static void each_fault_is_named_by_its_pointer(void **state) {
         {"{\"part\":{\"name\":\"red\",\"colour\":1}}", "/part/colour"},
         {"{\"parts\":[{\"name\":\"red\"},{\"name\":\"red\",\"size\":0}]}", "/parts/1/size"},
         {"{\"parts\":[{\"name\":\"red\"},7]}", "/parts/1"},
+        {"{\"port\":0}", "/port"},
+        {"{\"port\":65536}", "/port"},
+        {"{\"port\":\"80\"}", "/port"},
+        {"{\"port\":[80]}", "/port"},
+        {"{\"on\":0}", "/on"},
+        {"{\"kept_map\":{\"a b\":\"\"}}", "/kept_map/a b"},
+        {"{\"kept_map\":{\"\":\"\"}}", "/kept_map/"},
     };
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         struct thing thing;
@@ -454,7 +502,7 @@ static void what_is_ours_is_passed_over_and_null_is_absent(void **state) {
                                 "\"parts\":null,\"number\":null}",
                                 &thing),
                      ERR_OK);
-    assert_string_equal(write_thing(fixture, &thing), "{\"flag\":false,\"ours\":0}");
+    assert_string_equal(write_thing(fixture, &thing), "{\"flag\":false,\"ours\":0,\"on\":true}");
 }
 
 static void a_long_name_does_not_break_the_pointer(void **state) {
@@ -511,6 +559,45 @@ static void formats_know_their_bounds(void **state) {
     assert_true(field_format_dns_subdomain.is_valid(name));
 }
 
+static void empty_is_kept_where_it_means_something(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const rows[][2] = {
+        {"{\"kept_texts\":[]}", "\"kept_texts\":[]"},
+        {"{\"kept_map\":{}}", "\"kept_map\":{}"},
+        {"{\"kept_parts\":[]}", "\"kept_parts\":[]"},
+        {"{\"texts\":[],\"map\":{},\"parts\":[],\"kept_parts\":null}", NULL},
+    };
+    const char *bare = "{\"flag\":false,\"ours\":0,\"on\":true";
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct thing thing;
+        struct thing back;
+        assert_int_equal(read_thing(fixture, rows[i][0], &thing), ERR_OK);
+        buf_clear(&fixture->bytes);
+        field_encode(&shape_thing, &thing, &fixture->bytes);
+        assert_int_equal(
+            field_decode(&shape_thing, buf_slice(&fixture->bytes), &fixture->arena, &back), ERR_OK);
+        const char *expected =
+            arena_printf(&fixture->arena, "%s%s%s}", bare, rows[i][1] != NULL ? "," : "",
+                         rows[i][1] != NULL ? rows[i][1] : "");
+        assert_string_equal(write_thing(fixture, &back), expected);
+    }
+}
+
+static void what_is_true_by_default_is_false_on_request(void **state) {
+    struct fixture *fixture = *state;
+    struct thing thing;
+    assert_int_equal(read_thing(fixture, "{}", &thing), ERR_OK);
+    assert_true(thing.is_on);
+    assert_int_equal(read_thing(fixture, "{\"on\":null}", &thing), ERR_OK);
+    assert_true(thing.is_on);
+    assert_int_equal(read_thing(fixture, "{\"on\":false}", &thing), ERR_OK);
+    assert_false(thing.is_on);
+    field_encode(&shape_thing, &thing, &fixture->bytes);
+    assert_int_equal(
+        field_decode(&shape_thing, buf_slice(&fixture->bytes), &fixture->arena, &thing), ERR_OK);
+    assert_false(thing.is_on);
+}
+
 #define CLEANLY(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -527,6 +614,8 @@ int main(void) {
         CLEANLY(all_faults_are_named_up_to_the_bound),
         CLEANLY(what_is_ours_is_passed_over_and_null_is_absent),
         CLEANLY(a_long_name_does_not_break_the_pointer),
+        CLEANLY(empty_is_kept_where_it_means_something),
+        CLEANLY(what_is_true_by_default_is_false_on_request),
         cmocka_unit_test(formats_know_their_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

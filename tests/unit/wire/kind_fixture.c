@@ -105,10 +105,10 @@ void expect_refused(struct fixture *fixture, const char *key, const struct refus
 /* Changes, drops, doubles or moves some bytes; letters of JSON are likelier than others. */
 static void mutate_text(struct rand *rand, struct buf *text) {
     static const char likely[] = "{}[]\",:0123456789ntfaIE-/._ ";
-    for (uint64_t i = 0, count = 1 + rand_below(rand, 4); i < count && text->size > 1; i++) {
+    for (uint64_t i = 0, count = 1 + rand_below(rand, 3); i < count && text->size > 1; i++) {
         size_t at = rand_below(rand, text->size);
         size_t size = 1 + rand_below(rand, MIN_OF(text->size - at, (size_t)24));
-        uint64_t way = rand_below(rand, 4);
+        uint64_t way = rand_below(rand, 8);
         if (way == 0) {
             text->data[at] = (uint8_t)likely[rand_below(rand, sizeof likely - 1)];
         } else if (way == 1) {
@@ -118,8 +118,10 @@ static void mutate_text(struct rand *rand, struct buf *text) {
             buf_reserve(text, size);
             memmove(text->data + at + size, text->data + at, text->size - at);
             text->size += size;
-        } else {
+        } else if (way == 3) {
             memmove(text->data + rand_below(rand, text->size - size + 1), text->data + at, size);
+        } else {
+            text->data[at] = (uint8_t)('0' + rand_below(rand, 'z' - '0' + 1));
         }
     }
 }

@@ -47,21 +47,23 @@ static void an_address_must_be_somebodys(void **state) {
         "10.96.0.1",   "192.0.2.1", "169.253.0.1", "223.255.255.255",
         "2001:db8::1", "fd00::1",   "::2",         "fec0::1"};
     for (unsigned i = 0; i < ARRAY_COUNT(illegal); i++) {
-        const char *format = "{\"selector\":{\"a\":\"b\"},\"ports\":[{\"port\":1}],\"cluster_ip\":"
-                             "\"%s\"}";
-        char *body = must_strdup(arena_printf(&fixture->arena, format, illegal[i]));
+        char *body = must_strdup(arena_printf(
+            &fixture->arena, "{\"endpoints\":[],\"ports\":[{\"port\":1}],\"cluster_ip\":\"%s\"}",
+            illegal[i]));
         expect_refused(fixture, key, &(struct refused_body){body, "/cluster_ip"}, 1);
         free(body);
-        format =
-            "{\"headless\":true,\"endpoints\":[{\"address\":\"10.0.0.1\"},{\"address\":\"%s\"}]}";
-        body = must_strdup(arena_printf(&fixture->arena, format, illegal[i]));
+        body = must_strdup(arena_printf(
+            &fixture->arena,
+            "{\"headless\":true,\"endpoints\":[{\"address\":\"10.0.0.1\"},{\"address\":\"%s\"}]}",
+            illegal[i]));
         expect_refused(fixture, key, &(struct refused_body){body, "/endpoints/1/address"}, 1);
         free(body);
     }
     for (unsigned i = 0; i < ARRAY_COUNT(legal); i++) {
-        const char *format = "{\"ports\":[{\"port\":1}],\"cluster_ip\":\"%s\",\"endpoints\":"
-                             "[{\"address\":\"%s\"}]}";
-        const char *body = arena_printf(&fixture->arena, format, legal[i], legal[i]);
+        const char *body = arena_printf(
+            &fixture->arena,
+            "{\"ports\":[{\"port\":1}],\"cluster_ip\":\"%s\",\"endpoints\":[{\"address\":\"%s\"}]}",
+            legal[i], legal[i]);
         assert_non_null(complete(fixture, key, body));
     }
 }
