@@ -11,7 +11,7 @@ const struct command commands[] = {
     {"get", "get KEY", "show an object (networks/default), or print a value as it is (kv/a/b)", 0,
      1, 7, run_get},
     {"list", "list COLLECTION[/PREFIX]",
-     "list networks, nodes, subnets[/NETWORK], endpoints[/NETWORK], kv[/PREFIX]",
+     "list networks, nodes, subnets, endpoints, policies, services or kv, below the prefix",
      ARGUMENT_SELECTOR | ARGUMENT_LIMIT, 1, 7, run_list},
     {"put", "put KEY [VALUE]", "create or replace an object (JSON) or a value (any bytes)",
      ARGUMENT_FILE | ARGUMENT_CONTENT_TYPE | ARGUMENT_IF_MATCH | ARGUMENT_IF_NONE_MATCH, 1, 2,

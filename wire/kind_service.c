@@ -228,29 +228,32 @@ static void check_endpoint_ports(const struct service_endpoint *endpoint, size_t
     }
 }
 
-/* Endpoints in the order of their addresses, and of the list where these are the same. */
-static int compare_endpoints(const void *a, const void *b) {
-    const struct service_endpoint *one = *(const struct service_endpoint *const *)a;
-    const struct service_endpoint *other = *(const struct service_endpoint *const *)b;
+struct place {
+    struct ip_address address;
+    size_t index; /* in the list of endpoints */
+};
+
+static int compare_places(const void *a, const void *b) {
+    const struct place *one = a;
+    const struct place *other = b;
     int order = ip_address_compare(&one->address, &other->address);
-    return order != 0 ? order : (one > other) - (one < other);
+    return order != 0 ? order : (one->index > other->index) - (one->index < other->index);
 }
 
 static void check_endpoints(const struct service *service, struct arena *arena,
                             struct problem *problem) {
     const struct service_endpoint *items = service->endpoints.items;
     size_t count = service->endpoints.count;
-    const struct service_endpoint **sorted = arena_alloc(arena, count * sizeof *sorted);
+    struct place *sorted = arena_alloc(arena, count * sizeof *sorted);
     for (size_t i = 0; i < count; i++) {
-        sorted[i] = &items[i];
+        sorted[i] = (struct place){.address = items[i].address, .index = i};
         check_address(&items[i].address, arena_printf(arena, "/endpoints/%zu/address", i), problem);
         check_endpoint_ports(&items[i], i, arena, problem);
     }
-    qsort(sorted, count, sizeof *sorted, compare_endpoints);
+    qsort(sorted, count, sizeof *sorted, compare_places);
     for (size_t i = 1; i < count; i++) {
-        if (ip_address_compare(&sorted[i - 1]->address, &sorted[i]->address) == 0) {
-            problem_add(problem,
-                        arena_printf(arena, "/endpoints/%zu/address", (size_t)(sorted[i] - items)),
+        if (ip_address_compare(&sorted[i - 1].address, &sorted[i].address) == 0) {
+            problem_add(problem, arena_printf(arena, "/endpoints/%zu/address", sorted[i].index),
                         "is there twice");
         }
     }

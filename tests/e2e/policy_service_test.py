@@ -2,9 +2,11 @@
 
 import copy
 import json
+import os
+import subprocess
 
 import claims
-from weft import Cluster
+from weft import BIN, Cluster
 
 
 def manifest(name, namespace, spec, **metadata):
@@ -282,6 +284,17 @@ class Policies(ThreeServers):
         stored = self.put("policies/large/a", {"egress": [{"to": peers}]})
         self.assertEqual(stored["egress"], [{"to": peers}])
         self.refused("policies/large/b", {"egress": [{"to": peers + peers[:1]}]}, "/egress/0/to")
+
+
+    def test_the_command_line_takes_manifests_and_shows_tables(self):
+        weft = [os.path.join(BIN, "weft"), "--server", self.cluster.members[1].url]
+        body = json.dumps(manifest("db", "table", RECIPES["test-network-policy"])).encode()
+        put = [*weft, "put", "policies/table/db", "-f", "-"]
+        subprocess.run(put, input=body, capture_output=True, timeout=30, check=True)
+        listed = subprocess.run([*weft, "list", "policies/table"], capture_output=True, timeout=30, check=True)
+        title, row = listed.stdout.decode().splitlines()
+        self.assertEqual(title.split(), ["NAMESPACE", "NAME", "POD-LABELS", "TYPES", "REVISION"])
+        self.assertEqual(row.split()[:4], ["table", "db", "role=db", "Ingress,Egress"])
 
 
 class Services(ThreeServers):
