@@ -279,6 +279,18 @@ class Policies(ThreeServers):
         headers = {"If-Match": f'"{stored["revision"]}"'}
         self.assertEqual(self.api.delete("/v1/policies/conditions/a", headers=headers).status, 200)
 
+    def test_a_transaction_checks_them_too(self):
+        spec = RECIPES["default-deny-all"]
+        put = {"put": {"key": "policies/txn/a", "object": manifest("a", "txn", spec)}}
+        answer = self.api.post("/v1/txn", {"if": [], "then": [put], "else": []})
+        self.assertEqual((answer.status, answer.json["succeeded"]), (200, True), answer)
+        stored = self.api.get("/v1/policies/txn/a").json
+        self.assertEqual(bare(stored), {"namespace": "txn", "name": "a", **spec})
+        put["put"]["object"]["spec"] = {"ingress": [{"from": [{}]}]}
+        answer = self.api.post("/v1/txn", {"if": [], "then": [put], "else": []})
+        self.assertEqual((answer.status, answer.code), (422, "invalid"), answer)
+        self.assertEqual(answer.json["errors"][0]["pointer"], "/then/0/put/object/spec/ingress/0/from/0")
+
     def test_a_large_policy_is_kept(self):
         peers = [{"ipBlock": {"cidr": f"10.{i // 256}.{i % 256}.0/24"}} for i in range(1024)]
         stored = self.put("policies/large/a", {"egress": [{"to": peers}]})
