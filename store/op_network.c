@@ -69,9 +69,9 @@ static void walk_leases(struct leases *leases, const char *name) {
 
 void network_put(struct apply *apply, const struct command_put *put, const struct object *found) {
     struct network network;
+    struct network old;
     network_decode(apply, put->payload, &network);
     if (found != NULL) {
-        struct network old;
         network_decode(apply, found->payload, &old);
         struct leases leases = {.apply = apply, .network = &network};
         if (!has_same_pool(&network, &old)) {
@@ -84,9 +84,9 @@ void network_put(struct apply *apply, const struct command_put *put, const struc
                              "Keep a range that covers all leases, or delete that lease first.");
             return;
         }
-        if (!has_same_pool(&network, &old)) {
-            pool_forget(apply, network.name);
-        }
+    }
+    if (found == NULL || !has_same_pool(&network, &old)) {
+        pool_change(apply, network.name, &network);
     }
     apply_put(apply,
               &(struct object){.kind = KIND_NETWORK, .key = put->key, .payload = put->payload});
@@ -111,6 +111,10 @@ void network_remove(struct apply *apply, const struct command_delete *delete,
         subnet_index_remove(apply, leases.all.items[i].key, &subnet);
         apply_delete(apply, &leases.all.items[i]);
     }
-    pool_forget(apply, network.name);
+    if (delete->is_forced) {
+        pool_forget(apply, network.name);
+    } else {
+        pool_change(apply, network.name, NULL);
+    }
     apply_delete(apply, found);
 }

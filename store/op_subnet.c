@@ -1,16 +1,33 @@
 #include "store/op_subnet.h"
 
+#include "store/former.h"
 #include "store/pool.h"
 #include "store/resource.h"
 #include "store/subnet_index.h"
 
 #include <string.h>
 
-/* A lease ends TTL after the log time of this command; a reservation does not end. */
-static void set_term(const struct apply *apply, struct subnet *subnet, uint64_t ttl_s) {
+/* A lease ends TTL after the log time of this command, but no sooner than it would have (`old`,
+ * NULL: there was none): the network's TTL may be shorter now, and the holder may not have heard of
+ * it (RELIABILITY.md S7). A reservation does not end. */
+static void set_term(const struct apply *apply, struct subnet *subnet, uint64_t ttl_s,
+                     const struct subnet *old) {
     subnet->ttl_s = ttl_s;
-    subnet->expires_log_ms = subnet->reserved ? 0 : apply->log_time_ms + ttl_s * 1000;
-    subnet->expires_at = subnet->reserved ? 0 : apply->wall_ms + (int64_t)(ttl_s * 1000);
+    subnet->expires_log_ms = apply->log_time_ms + ttl_s * 1000;
+    subnet->expires_at = apply->wall_ms + (int64_t)(ttl_s * 1000);
+    if (old != NULL && old->expires_log_ms > subnet->expires_log_ms) {
+        subnet->expires_log_ms = old->expires_log_ms;
+        subnet->expires_at = old->expires_at;
+    }
+    if (subnet->reserved) {
+        subnet->expires_log_ms = 0;
+        subnet->expires_at = 0;
+    }
+}
+
+/* It is past its end, and the command that ends it has not come yet. */
+static bool is_over(const struct apply *apply, const struct subnet *subnet) {
+    return subnet->expires_log_ms != 0 && subnet->expires_log_ms <= apply->log_time_ms;
 }
 
 static void put_subnet(struct apply *apply, const char *key, const struct subnet *subnet) {
@@ -69,7 +86,8 @@ static bool choose_subnet(struct apply *apply, const struct network *network,
     return pool_next(apply, network, acquire->node, out_prefix);
 }
 
-/* True (and refused) when another node holds a subnet of this network with that address. */
+/* True (and refused) when another node holds an unexpired lease of this network with that address.
+ */
 static bool is_address_taken(struct apply *apply, const struct subnet_acquire *acquire,
                              const struct ip_address *address) {
     struct ip_prefix prefix;
@@ -78,7 +96,7 @@ static bool is_address_taken(struct apply *apply, const struct subnet_acquire *a
     if (address->family == IP_NONE ||
         !subnet_index_find_address(apply, acquire->network, address, &prefix) ||
         !subnet_find(apply, pool_key(apply->arena, acquire->network, &prefix), &object, &other) ||
-        strcmp(other.node, acquire->node) == 0) {
+        strcmp(other.node, acquire->node) == 0 || is_over(apply, &other)) {
         return false;
     }
     char text[IP_TEXT_SIZE];
@@ -112,7 +130,7 @@ static void grant(struct apply *apply, const struct network *network,
     if (own->is_held || own->is_reserved) {
         subnet_index_remove(apply, key, &own->subnet);
     } else {
-        pool_take(apply, acquire->network, prefix);
+        former_remove(apply, acquire->network, prefix);
     }
     struct subnet subnet = {
         .network = acquire->network,
@@ -127,7 +145,7 @@ static void grant(struct apply *apply, const struct network *network,
         .epoch = apply->revision,
         .reserved = (own->is_held || own->is_reserved) && own->subnet.reserved,
     };
-    set_term(apply, &subnet, network->lease_ttl_s);
+    set_term(apply, &subnet, network->lease_ttl_s, own->is_held ? &own->subnet : NULL);
     put_subnet(apply, key, &subnet);
     subnet_index_add(apply, key, &subnet);
     apply->outcome->is_created = !own->is_held;
@@ -157,6 +175,21 @@ void op_subnet_acquire(struct apply *apply, const void *arguments) {
 
 /* ---- renew, release, expire ---- */
 
+/* Whether another lease took one of its public addresses: it was over then, and comes too late now.
+ */
+static bool has_lost_address(struct apply *apply, const struct subnet *subnet) {
+    const struct ip_address *const addresses[] = {&subnet->public_ip, &subnet->public_ip_v6};
+    bool is_lost = false;
+    for (unsigned i = 0; i < ARRAY_COUNT(addresses); i++) {
+        struct ip_prefix owner;
+        is_lost =
+            is_lost || (addresses[i]->family != IP_NONE &&
+                        subnet_index_find_address(apply, subnet->network, addresses[i], &owner) &&
+                        ip_prefix_compare(&owner, &subnet->subnet) != 0);
+    }
+    return is_lost;
+}
+
 /* The subnet, if that node holds it under that epoch; else refused with lease_lost. */
 static bool find_held(struct apply *apply, const struct command_subnet_hold *hold,
                       struct object *out_object, struct subnet *out_subnet) {
@@ -185,11 +218,17 @@ void op_subnet_renew(struct apply *apply, const void *arguments) {
     if (!find_held(apply, hold, &object, &subnet)) {
         return;
     }
+    if (has_lost_address(apply, &subnet)) {
+        problem_set(&apply->outcome->problem, ERR_LEASE_LOST,
+                    "%s ended, and another node has its public address since", hold->key);
+        return;
+    }
     struct network network;
     uint64_t ttl_s =
         network_find(apply, subnet.network, &network) ? network.lease_ttl_s : subnet.ttl_s;
-    subnet_index_remove(apply, hold->key, &subnet);
-    set_term(apply, &subnet, ttl_s);
+    struct subnet old = subnet;
+    set_term(apply, &subnet, ttl_s, &old);
+    subnet_index_remove(apply, hold->key, &old);
     subnet_index_add(apply, hold->key, &subnet);
     apply_touch(apply, &object, subnet_encode(apply, &subnet));
 }
@@ -218,7 +257,7 @@ void op_subnet_release(struct apply *apply, const void *arguments) {
         apply->outcome->deleted = 1;
         return;
     }
-    pool_free(apply, subnet.network, &subnet.subnet, subnet.node, 0);
+    former_add(apply, subnet.network, &subnet.subnet, subnet.node, 0);
     apply_delete(apply, &object);
 }
 
@@ -233,8 +272,8 @@ void op_subnet_expire(struct apply *apply, const void *arguments) {
         return; /* renewed, released or granted anew in between: nothing ends (S7) */
     }
     subnet_index_remove(apply, expire->key, &subnet);
-    pool_free(apply, subnet.network, &subnet.subnet, subnet.node,
-              apply->log_time_ms + expire->quarantine_ms);
+    former_add(apply, subnet.network, &subnet.subnet, subnet.node,
+               apply->log_time_ms + expire->quarantine_ms);
     apply_delete(apply, &object);
 }
 
@@ -244,7 +283,7 @@ void op_subnet_expire(struct apply *apply, const void *arguments) {
 static void reserve_own(struct apply *apply, const char *key, const struct subnet *old) {
     struct subnet subnet = *old;
     subnet.reserved = true;
-    set_term(apply, &subnet, old->ttl_s);
+    set_term(apply, &subnet, old->ttl_s, old);
     subnet_index_remove(apply, key, old);
     put_subnet(apply, key, &subnet);
     subnet_index_add(apply, key, &subnet);
@@ -260,10 +299,10 @@ static bool check_reservation(struct apply *apply, const struct network *network
                     network->name);
         return false;
     }
-    uint64_t rests_until = pool_rests_until(apply, network->name, &wish->subnet, wish->node);
-    if (rests_until != 0) {
+    struct former_rest rest;
+    if (former_find_rest(apply, network->name, &wish->subnet, wish->node, &rest)) {
         problem_set(problem, ERR_CONFLICT, "%s rests for its former holder for another %llu s",
-                    text, (unsigned long long)((rests_until - apply->log_time_ms + 999) / 1000));
+                    text, (unsigned long long)((rest.until_ms - apply->log_time_ms + 999) / 1000));
         return false;
     }
     return true;
@@ -287,13 +326,18 @@ void subnet_reserve(struct apply *apply, const struct command_put *put,
                         old.epoch != 0 ? "held" : "reserved", old.node);
             return;
         }
+        if (has_lost_address(apply, &old)) {
+            problem_set(problem, ERR_CONFLICT,
+                        "%s ended, and another node has its public address since", put->key);
+            return;
+        }
         reserve_own(apply, put->key, &old);
         return;
     }
     if (!check_reservation(apply, &network, &wish)) {
         return;
     }
-    pool_take(apply, network.name, &wish.subnet);
+    former_remove(apply, network.name, &wish.subnet);
     struct subnet subnet = {.network = wish.network,
                             .subnet = wish.subnet,
                             .subnet_v6 = pool_second(&network, &wish.subnet),
@@ -313,6 +357,6 @@ void subnet_remove(struct apply *apply, const struct command_delete *delete,
             subnet.reserved ? apply->log_time_ms + subnet.ttl_s * 1000 : subnet.expires_log_ms;
     }
     subnet_index_remove(apply, found->key, &subnet);
-    pool_free(apply, subnet.network, &subnet.subnet, subnet.node, rest_until_ms);
+    former_add(apply, subnet.network, &subnet.subnet, subnet.node, rest_until_ms);
     apply_delete(apply, found);
 }

@@ -1,9 +1,8 @@
 #include "store/pool.h"
 
-#include "store/key.h"
+#include "store/former.h"
 
 #define CURSOR_PREFIX "cursor/"
-#define ORDER_COUNTER "freed_order"
 
 /* One pool whichever family leads: IPv4 where there is one. */
 struct range {
@@ -65,42 +64,6 @@ struct ip_prefix pool_second(const struct network *network, const struct ip_pref
     return second;
 }
 
-static void former_key(struct buf *key, const char *network, const struct ip_prefix *subnet) {
-    buf_init(key);
-    key_put_name(key, network);
-    key_put_prefix(key, subnet);
-}
-
-static void freed_key(struct buf *key, const char *network, uint64_t order) {
-    buf_init(key);
-    key_put_name(key, network);
-    buf_put_u64(key, order);
-}
-
-static bool find_former(struct apply *apply, const char *network, const struct ip_prefix *subnet,
-                        struct former *out_former) {
-    struct buf key;
-    struct slice value;
-    former_key(&key, network, subnet);
-    bool is_there = txn_get(apply->txn, TABLE_FORMER, buf_slice(&key), &value);
-    buf_deinit(&key);
-    if (is_there) {
-        struct reader reader = reader_of(value.data, value.size);
-        out_former->order = reader_u64(&reader);
-        out_former->rest_until_ms = reader_u64(&reader);
-        out_former->node = arena_strndup(apply->arena, reader.data, reader.size);
-    }
-    return is_there;
-}
-
-uint64_t pool_rests_until(struct apply *apply, const char *network, const struct ip_prefix *subnet,
-                          const char *node) {
-    struct former former;
-    bool is_resting = find_former(apply, network, subnet, &former) &&
-                      former.rest_until_ms > apply->log_time_ms && strcmp(former.node, node) != 0;
-    return is_resting ? former.rest_until_ms : 0;
-}
-
 static bool has_object(struct apply *apply, const char *network, const struct ip_prefix *subnet) {
     struct object ignored;
     return objects_get(apply->txn, pool_key(apply->arena, network, subnet), &ignored);
@@ -108,120 +71,100 @@ static bool has_object(struct apply *apply, const char *network, const struct ip
 
 bool pool_is_free(struct apply *apply, const struct network *network,
                   const struct ip_prefix *subnet, const char *node) {
+    struct former_rest ignored;
     return !has_object(apply, network->name, subnet) &&
-           pool_rests_until(apply, network->name, subnet, node) == 0;
+           !former_find_rest(apply, network->name, subnet, node, &ignored);
 }
 
-/* The lowest subnet that was never used. The cursor moves past what is used, and stays there. */
-static bool next_fresh(struct apply *apply, const struct network *network,
+static bool is_fresh(struct apply *apply, const struct network *network,
+                     const struct ip_prefix *subnet) {
+    struct former ignored;
+    return pool_gives(network, subnet) && !has_object(apply, network->name, subnet) &&
+           !former_find(apply, network->name, subnet, &ignored);
+}
+
+/* The subnet behind this one, or behind all that the resting one keeps. */
+static bool step_over(const struct former_rest *rest, struct ip_prefix *subnet) {
+    struct ip_prefix from = *subnet;
+    if (rest->until_ms != 0 && rest->subnet.length < subnet->length) {
+        struct ip_address last = ip_prefix_last(&rest->subnet);
+        from = ip_prefix_around(&last, subnet->length);
+    }
+    return ip_prefix_next(&from, 1, subnet);
+}
+
+/* The lowest subnet that was never used. The cursor moves past what is used, and stays there; it
+ * waits before what is fresh and overlaps something that rests. */
+static bool next_fresh(struct apply *apply, const struct network *network, const char *node,
                        struct ip_prefix *out_subnet) {
     struct range range = leading_range(network);
     const char *cursor_name = arena_printf(apply->arena, CURSOR_PREFIX "%s", network->name);
     uint64_t from = txn_get_number(apply->txn, cursor_name);
+    uint64_t used_until = from;
     struct ip_prefix first = {.address = range.first, .length = range.subnet_length};
     struct ip_prefix subnet;
-    uint64_t place = from;
     bool is_found = false;
-    while (!is_found && ip_prefix_next(&first, place, &subnet) &&
-           ip_address_compare(&subnet.address, &range.last) <= 0) {
-        struct former ignored;
-        is_found = pool_gives(network, &subnet) && !has_object(apply, network->name, &subnet) &&
-                   !find_former(apply, network->name, &subnet, &ignored);
-        place += is_found ? 0 : 1;
+    bool is_cursor_moving = true;
+    bool is_more = ip_prefix_next(&first, from, &subnet);
+    while (is_more && !is_found && ip_address_compare(&subnet.address, &range.last) <= 0) {
+        struct former_rest rest = {.until_ms = 0};
+        if (is_fresh(apply, network, &subnet)) {
+            is_cursor_moving = false;
+            is_found = !former_find_rest(apply, network->name, &subnet, node, &rest);
+        }
+        used_until += is_cursor_moving ? 1 : 0;
+        if (is_found) {
+            *out_subnet = subnet;
+        } else {
+            is_more = step_over(&rest, &subnet);
+        }
     }
-    if (place != from) {
-        txn_put_number(apply->txn, cursor_name, place);
-    }
-    if (is_found) {
-        *out_subnet = subnet;
+    if (used_until != from) {
+        txn_put_number(apply->txn, cursor_name, used_until);
     }
     return is_found;
 }
 
-struct freed_walk {
+struct freed_search {
     struct apply *apply;
     const struct network *network;
     const char *node;
-    struct slice prefix;
     struct ip_prefix *out_subnet;
     bool is_found;
 };
 
-static bool visit_freed(void *owner, struct slice key, struct slice value) {
-    struct freed_walk *walk = owner;
-    if (!slice_starts_with(key, walk->prefix)) {
-        return false;
+static bool visit_freed(void *owner, const struct ip_prefix *subnet) {
+    struct freed_search *search = owner;
+    if (pool_gives(search->network, subnet) &&
+        pool_is_free(search->apply, search->network, subnet, search->node)) {
+        *search->out_subnet = *subnet;
+        search->is_found = true;
     }
-    struct reader reader = reader_of(value.data, value.size);
-    struct ip_prefix subnet = key_take_prefix(&reader);
-    if (pool_gives(walk->network, &subnet) &&
-        pool_is_free(walk->apply, walk->network, &subnet, walk->node)) {
-        *walk->out_subnet = subnet;
-        walk->is_found = true;
-    }
-    return !walk->is_found;
+    return !search->is_found;
 }
 
 bool pool_next(struct apply *apply, const struct network *network, const char *node,
                struct ip_prefix *out_subnet) {
-    if (next_fresh(apply, network, out_subnet)) {
+    if (next_fresh(apply, network, node, out_subnet)) {
         return true;
     }
-    struct buf prefix;
-    buf_init(&prefix);
-    key_put_name(&prefix, network->name);
-    struct freed_walk walk = {.apply = apply,
-                              .network = network,
-                              .node = node,
-                              .prefix = buf_slice(&prefix),
-                              .out_subnet = out_subnet};
-    txn_walk(apply->txn, TABLE_FREED, walk.prefix, visit_freed, &walk);
-    buf_deinit(&prefix);
-    return walk.is_found;
+    struct freed_search search = {
+        .apply = apply, .network = network, .node = node, .out_subnet = out_subnet};
+    former_walk(apply, network->name, visit_freed, &search);
+    return search.is_found;
 }
 
-void pool_take(struct apply *apply, const char *network, const struct ip_prefix *subnet) {
-    struct former former;
-    if (!find_former(apply, network, subnet, &former)) {
-        return;
-    }
-    struct buf key;
-    former_key(&key, network, subnet);
-    txn_delete(apply->txn, TABLE_FORMER, buf_slice(&key));
-    buf_deinit(&key);
-    freed_key(&key, network, former.order);
-    txn_delete(apply->txn, TABLE_FREED, buf_slice(&key));
-    buf_deinit(&key);
-}
-
-void pool_free(struct apply *apply, const char *network, const struct ip_prefix *subnet,
-               const char *node, uint64_t rest_until_ms) {
-    uint64_t order = txn_get_number(apply->txn, ORDER_COUNTER) + 1;
-    txn_put_number(apply->txn, ORDER_COUNTER, order);
-    struct buf key;
-    struct buf value;
-    former_key(&key, network, subnet);
-    buf_init(&value);
-    buf_put_u64(&value, order);
-    buf_put_u64(&value, rest_until_ms);
-    buf_append_text(&value, node);
-    txn_put(apply->txn, TABLE_FORMER, buf_slice(&key), buf_slice(&value));
-    buf_deinit(&key);
-    buf_clear(&value);
-    freed_key(&key, network, order);
-    key_put_prefix(&value, subnet);
-    txn_put(apply->txn, TABLE_FREED, buf_slice(&key), buf_slice(&value));
-    buf_deinit(&key);
-    buf_deinit(&value);
-}
-
-void pool_forget(struct apply *apply, const char *network) {
-    struct buf prefix;
-    buf_init(&prefix);
-    key_put_name(&prefix, network);
-    txn_delete_prefix(apply->txn, TABLE_FORMER, buf_slice(&prefix));
-    txn_delete_prefix(apply->txn, TABLE_FREED, buf_slice(&prefix));
-    buf_deinit(&prefix);
-    const char *cursor_name = arena_printf(apply->arena, CURSOR_PREFIX "%s", network);
+static void reset_cursor(struct apply *apply, const char *name) {
+    const char *cursor_name = arena_printf(apply->arena, CURSOR_PREFIX "%s", name);
     txn_delete(apply->txn, TABLE_NUMBERS, slice_of_text(cursor_name));
+}
+
+void pool_change(struct apply *apply, const char *name, const struct network *shape) {
+    former_keep(apply, name, shape);
+    reset_cursor(apply, name);
+}
+
+void pool_forget(struct apply *apply, const char *name) {
+    former_forget(apply, name);
+    reset_cursor(apply, name);
 }

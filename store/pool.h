@@ -1,21 +1,14 @@
-/* A network's pool: which subnets exist, which are free, and in which order they are given out.
+/* A network's pool: which subnets exist, which are free, and which is next.
  *
- * A subnet is never used (no object, no former record), held or reserved (an object), or free again
- * (a former record with its place in the least-recently-used order and the log time until which it
- * rests). Never used ones go first, lowest address first; a cursor per network makes that search
- * amortised O(1), since a used subnet never becomes unused. Source: API.md, "Semantics" 2 and 4. */
+ * A subnet is never used (no object, no row in store/former), held or reserved (an object), or free
+ * again (a row in store/former). Never used ones go first, lowest address first; a cursor per
+ * network makes that search amortised O(1), since a used subnet never becomes unused. Source:
+ * API.md, "Semantics" 2. */
 #ifndef WEFT_STORE_POOL_H
 #define WEFT_STORE_POOL_H
 
 #include "store/apply.h"
 #include "wire/kind_network.h"
-
-/* A subnet that was used before and is free. */
-struct former {
-    uint64_t order;         /* place in the least-recently-used order */
-    uint64_t rest_until_ms; /* log time; until then only `node` may have it */
-    const char *node;       /* the former holder */
-};
 
 /* The key text "subnets/<network>/<subnet>". */
 char *pool_key(struct arena *arena, const char *network, const struct ip_prefix *subnet);
@@ -33,14 +26,11 @@ bool pool_is_free(struct apply *apply, const struct network *network,
 /* The subnet that is next in order; false when none is free. */
 bool pool_next(struct apply *apply, const struct network *network, const char *node,
                struct ip_prefix *out_subnet);
-/* The log time until which the subnet rests for its former holder; 0 when it does not. */
-uint64_t pool_rests_until(struct apply *apply, const char *network, const struct ip_prefix *subnet,
-                          const char *node);
-/* Records that the subnet was taken, or that it is free again. */
-void pool_take(struct apply *apply, const char *network, const struct ip_prefix *subnet);
-void pool_free(struct apply *apply, const char *network, const struct ip_prefix *subnet,
-               const char *node, uint64_t rest_until_ms);
-/* Forgets all that is known of a network's use: it changed its shape, or is gone. */
-void pool_forget(struct apply *apply, const char *network);
+
+/* The network changed its shape, or is gone (NULL): forgets what is known of its use, but for what
+ * rests and what fits. */
+void pool_change(struct apply *apply, const char *name, const struct network *shape);
+/* Forgets all: whoever may be using a subnet is no concern any more. */
+void pool_forget(struct apply *apply, const char *name);
 
 #endif

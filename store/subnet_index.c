@@ -32,9 +32,18 @@ static void change(struct apply *apply, enum table table, struct buf *key, bool 
     buf_deinit(key);
 }
 
+/* An address belongs to the lease that took it last: one that is over may have lost it. */
+static bool is_anothers(struct apply *apply, const struct subnet *subnet,
+                        const struct ip_address *address) {
+    struct ip_prefix owner;
+    return subnet_index_find_address(apply, subnet->network, address, &owner) &&
+           ip_prefix_compare(&owner, &subnet->subnet) != 0;
+}
+
 static void change_address(struct apply *apply, const struct subnet *subnet,
                            const struct ip_address *address, bool is_add) {
-    if (subnet->epoch == 0 || address->family == IP_NONE) {
+    if (subnet->epoch == 0 || address->family == IP_NONE ||
+        (!is_add && is_anothers(apply, subnet, address))) {
         return;
     }
     struct buf key;
