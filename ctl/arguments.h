@@ -20,7 +20,10 @@ enum argument_option {
     ARGUMENT_SELECTOR = 1 << 4,
     ARGUMENT_LIMIT = 1 << 5,
     ARGUMENT_FROM = 1 << 6,
-    ARGUMENT_CONTENT_TYPE = 1 << 7
+    ARGUMENT_CONTENT_TYPE = 1 << 7,
+    ARGUMENT_LEASE = 1 << 8,
+    ARGUMENT_DRY_RUN = 1 << 9,
+    ARGUMENT_IDEMPOTENCY_KEY = 1 << 10
 };
 
 struct arguments {
@@ -33,6 +36,8 @@ struct arguments {
     const char *limit;
     const char *from;
     const char *content_type;
+    const char *lease;
+    const char *idempotency_key;
     char **global_argv; /* the program's name and the global options, for option_parse */
     int global_argc;
 };

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ANY_WRITE (ARGUMENT_DRY_RUN | ARGUMENT_IDEMPOTENCY_KEY)
+
 const struct command commands[] = {
     {"get", "get KEY", "show an object (networks/default), or print a value as it is (kv/a/b)", 0,
      1, 7, run_get},
@@ -14,10 +16,17 @@ const struct command commands[] = {
      "list networks, nodes, subnets, endpoints, policies, services or kv, below the prefix",
      ARGUMENT_SELECTOR | ARGUMENT_LIMIT, 1, 7, run_list},
     {"put", "put KEY [VALUE]", "create or replace an object (JSON) or a value (any bytes)",
-     ARGUMENT_FILE | ARGUMENT_CONTENT_TYPE | ARGUMENT_IF_MATCH | ARGUMENT_IF_NONE_MATCH, 1, 2,
-     run_put},
-    {"delete", "delete KEY", "delete an object or a value", ARGUMENT_FORCE | ARGUMENT_IF_MATCH, 1,
-     7, run_delete},
+     ARGUMENT_FILE | ARGUMENT_CONTENT_TYPE | ARGUMENT_IF_MATCH | ARGUMENT_IF_NONE_MATCH |
+         ARGUMENT_LEASE | ANY_WRITE,
+     1, 2, run_put},
+    {"delete", "delete KEY", "delete an object or a value",
+     ARGUMENT_FORCE | ARGUMENT_IF_MATCH | ANY_WRITE, 1, 7, run_delete},
+    {"txn", "txn FILE",
+     "run a transaction, {\"if\":[],\"then\":[],\"else\":[]} (- for standard input)", ANY_WRITE, 1,
+     1, run_txn},
+    {"lease", "lease VERB [SECONDS|ID]",
+     "TTL leases, to which keys can be tied: grant SECONDS, renew ID, revoke ID, list",
+     ANY_WRITE | ARGUMENT_LIMIT, 1, 2, run_lease},
     {"watch", "watch COLLECTION[/PREFIX]", "print each change, a line an event, until interrupted",
      ARGUMENT_SELECTOR | ARGUMENT_FROM, 1, 7, run_watch},
     {"status", "status", "show the cluster: members, leader, quorum, and who does not answer", 0, 0,
@@ -48,6 +57,7 @@ void command_help(FILE *out) {
                  "  weft list subnets default\n"
                  "  weft get subnets/default/10.244.7.0/24 -o json\n"
                  "  weft put kv/motd -f motd.txt; weft get kv/motd\n"
+                 "  weft lease grant 60; weft put kv/here yes --lease 53c1e0a7d2f94b18\n"
                  "  weft watch subnets/default --from 120\n"
                  "\nExit codes: 0 done, 1 a server refused, 2 usage, 3 no server answered.\n");
 }

@@ -47,6 +47,8 @@ enum exit_code run_get(struct session *session);
 enum exit_code run_list(struct session *session);
 enum exit_code run_put(struct session *session);
 enum exit_code run_delete(struct session *session);
+enum exit_code run_txn(struct session *session);
+enum exit_code run_lease(struct session *session);
 enum exit_code run_watch(struct session *session);
 enum exit_code run_status(struct session *session);
 

@@ -96,6 +96,53 @@ class CommandLine(claims.TestCase):
         self.weft("put", "kv/once", "4", "--if-match", str(revision), status=REFUSED)
         self.assertEqual(self.weft("get", "kv/once"), b"3")
 
+    def test_a_transaction_is_run_from_a_file_or_standard_input(self):
+        take = {
+            "if": [{"key": "kv/txn/lock", "version": 0}],
+            "then": [{"put": {"key": "kv/txn/lock", "value": "edge-1"}}],
+            "else": [{"get": {"key": "kv/txn/lock"}}, {"delete": {"key": "kv/txn/absent"}}],
+        }
+        body = json.dumps(take).encode()
+        self.assertIn(b"would be then, revision", self.weft("txn", "-", "--dry-run", stdin=body))
+        first, put = self.weft("txn", "-", stdin=body).decode().splitlines()
+        self.assertTrue(first.startswith("then, revision "), first)
+        self.assertEqual(put, "put: version 1")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            lines = self.weft("txn", file.name).decode().splitlines()
+            answer = json.loads(self.weft("txn", file.name, "-o", "json"))
+        self.assertTrue(lines[0].startswith("else, revision "), lines)
+        self.assertEqual((lines[1], lines[2].split()[:2], lines[3].split()[:2], lines[4]),
+                         ("get:", ["KEY", "VERSION"], ["kv/txn/lock", "1"], "delete: 0 deleted"))  # fmt: skip
+        self.assertFalse(answer["succeeded"])
+        self.weft("txn", "-", stdin=b'{"then":[{"put":{}}]}', status=REFUSED)
+        self.weft("txn", "/nonexistent", status=USAGE)
+
+    def test_a_lease_is_granted_renewed_listed_and_revoked(self):
+        lease = json.loads(self.weft("lease", "grant", "600", "-o", "json"))["id"]
+        self.weft("put", "kv/leased", "1", "--lease", lease)
+        title, *rows = self.weft("lease", "list").decode().splitlines()
+        self.assertEqual(title.split()[:2], ["ID", "TTL-S"])
+        row = next(row.split() for row in rows if row.startswith(lease))
+        self.assertEqual((row[1], row[-1]), ("600", "kv/leased"))
+        self.assertIn(lease.encode(), self.weft("lease", "renew", lease))
+        self.assertIn(b"would be revoked", self.weft("lease", "revoke", lease, "--dry-run"))
+        self.assertIn(f"leases/{lease} revoked, revision".encode(), self.weft("lease", "revoke", lease))
+        self.weft("get", "kv/leased", status=REFUSED)
+        self.weft("lease", "renew", lease, status=REFUSED)
+        for words in (("grant",), ("grant", "0"), ("grant", "1s"), ("renew",), ("list", "x"), ("steal", lease)):
+            self.weft("lease", *words, status=USAGE)
+
+    def test_a_write_can_be_tried_and_repeated(self):
+        self.assertIn(b"kv/tried would be created", self.weft("put", "kv/tried", "1", "--dry-run"))
+        self.weft("get", "kv/tried", status=REFUSED)
+        first = self.weft("put", "kv/tried", "1", "--idempotency-key", "tried-1")
+        self.assertEqual(self.weft("put", "kv/tried", "1", "--idempotency-key", "tried-1"), first)
+        self.weft("put", "kv/tried", "2", "--idempotency-key", "tried-1", status=REFUSED)
+        self.assertIn(b"kv/tried would be deleted", self.weft("delete", "kv/tried", "--dry-run"))
+        self.assertEqual(self.weft("get", "kv/tried"), b"1")
+
     def test_a_refusal_says_why_and_what_to_do(self):
         result = subprocess.run(
             self.command("put", "networks/bad", '{"ipv4":"10.244.0.0/26","subnet_len":24}'),

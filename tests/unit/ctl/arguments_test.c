@@ -50,6 +50,20 @@ static void options_may_stand_anywhere(void **state) {
     arguments_deinit(&arguments);
 }
 
+static void options_of_writes_are_read(void **state) {
+    const char *argv[] = {
+        "weft", "put", "kv/a", "1", "--lease=00000000000000ab", "--dry-run", "--idempotency-key",
+        "k 1",  NULL};
+    struct arguments arguments;
+    (void)state;
+    assert_true(sort(argv, &arguments));
+    assert_string_equal(arguments.lease, "00000000000000ab");
+    assert_string_equal(arguments.idempotency_key, "k 1");
+    assert_int_equal(arguments.given, ARGUMENT_LEASE | ARGUMENT_DRY_RUN | ARGUMENT_IDEMPOTENCY_KEY);
+    assert_false(arguments_check(&arguments, ARGUMENT_DRY_RUN, "delete"));
+    arguments_deinit(&arguments);
+}
+
 static void two_dashes_end_the_options(void **state) {
     const char *argv[] = {"weft", "put", "kv/a", "--", "--force", "--", NULL};
     struct arguments arguments;
@@ -113,6 +127,7 @@ static void an_option_of_another_command_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_may_stand_anywhere),
+        cmocka_unit_test(options_of_writes_are_read),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(values_may_follow_an_equals_sign),
         cmocka_unit_test(bad_options_are_refused),
