@@ -441,17 +441,25 @@ void engine_leader_lost(struct engine *engine, msec_t now, uint64_t leader) {
         raft->follower_state.current_leader.id != leader) {
         return;
     }
-    /* Without a leader this server may grant its vote, and its own election is due soon. Members
-     * differ by chance, so that the first to ask finds the others willing. */
+    /* Without a leader this server may grant its vote. */
     raft_free(raft->follower_state.current_leader.address);
     raft->follower_state.current_leader.address = NULL;
     raft->follower_state.current_leader.id = 0;
+    engine_hasten_election(engine, now);
+    tell_changes(engine);
+}
+
+void engine_hasten_election(struct engine *engine, msec_t now) {
+    struct raft *raft = &engine->raft;
+    if (raft->state != RAFT_FOLLOWER || raft->follower_state.current_leader.id != 0) {
+        return;
+    }
+    /* Members differ by chance, so that the first to ask finds the others willing. */
     unsigned wait = raft_random(&raft->random, 1, 2 * raft->heartbeat_timeout);
     unsigned whole = raft->follower_state.randomized_election_timeout;
     if (wait < whole && now + wait < raft->election_timer_start + whole) {
         raft->election_timer_start = now + wait - MIN_OF(now + wait, (msec_t)whole);
     }
-    tell_changes(engine);
 }
 
 void engine_learn_commit(struct engine *engine, msec_t now, uint64_t leader, uint64_t term,

@@ -83,6 +83,9 @@ MUST_USE enum err engine_transfer(struct engine *engine, msec_t now, uint64_t to
  * within two heartbeats instead of an election timeout. Only timing changes; safety rests on terms
  * and votes. */
 void engine_leader_lost(struct engine *engine, msec_t now, uint64_t leader);
+/* A hint that a majority is there and no leader is known: asks for an election within two
+ * heartbeats. Those who know a leader refuse (pre-vote), so that a healthy one stays. */
+void engine_hasten_election(struct engine *engine, msec_t now);
 /* The leader of `term` says that `index`, an entry of `index_term`, is committed: the same as its
  * next heartbeat would say. Shape: the log has that entry, of that term. */
 void engine_learn_commit(struct engine *engine, msec_t now, uint64_t leader, uint64_t term,

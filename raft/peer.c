@@ -88,6 +88,13 @@ static void count_down(struct peers *peers) {
     closed(owner);
 }
 
+static void tell_joined(struct peer *peer) {
+    struct peers *peers = peer->peers;
+    if (peer->is_connected && peer->inbound != NULL && !peers->is_closing) {
+        peers->hooks.joined(peers->hooks.owner, peer->member.id);
+    }
+}
+
 /* ---- sending ---- */
 
 static void write_frame(struct peer *peer, const struct frame *frame) {
@@ -117,6 +124,7 @@ static void peer_connected(struct stream *stream, void *owner) {
     memcpy(frame.hello.program, WEFT_VERSION, sizeof WEFT_VERSION);
     write_frame(peer, &frame);
     LOG_INFO("connected to member", LOG_TEXT("member", peer->member.name));
+    tell_joined(peer);
 }
 
 /* The other side has nothing to say on a connection that we opened. */
@@ -222,6 +230,7 @@ static void receive_hello(struct inbound *inbound, const struct frame_hello *hel
     if (peer->stream == NULL) {
         peer->dial_at = 0; /* it is there: no reason to wait */
     }
+    tell_joined(peer);
 }
 
 static void receive_pong(struct peer *peer, uint64_t time_ms, msec_t now) {

@@ -5,7 +5,7 @@
  * connection.
  *
  * Sending never waits: what does not fit the bounded queue, or finds no connection, is dropped;
- * Raft asks again. A lost connection is dialled again after 50 ms, then up to 1 s.
+ * Raft asks again. A lost connection is dialled again after 20 ms, then up to 1 s.
  *
  * Lifetime: peers_open .. the callback of peers_close. Callbacks come from the loop. */
 #ifndef WEFT_RAFT_PEER_H
@@ -22,6 +22,8 @@ struct peers_hooks {
     void *owner;
     /* What the frame points to lives for the call. */
     void (*received)(void *owner, uint64_t from, const struct frame *frame);
+    /* A member is connected both ways. */
+    void (*joined)(void *owner, uint64_t id);
     /* A member closed the connection that it sends on. */
     void (*lost)(void *owner, uint64_t id);
 };

@@ -213,7 +213,26 @@ static void hook_lost(void *owner, uint64_t id) {
     }
 }
 
-const struct peers_hooks turn_peers_hooks = {.received = hook_received, .lost = hook_lost};
+/* A majority is connected and nobody leads, as after a start of all: no reason to wait. */
+static void hook_joined(void *owner, uint64_t id) {
+    struct replica *replica = owner;
+    const struct configuration *configuration = engine_configuration(replica->engine);
+    unsigned connected = 0;
+    (void)id;
+    for (unsigned i = 0; i < configuration->count; i++) {
+        const struct configured_member *member = &configuration->members[i];
+        struct peer_status peer;
+        bool is_here = member->member.id == replica->ballot.server_id ||
+                       (peers_find(replica->peers, member->member.id, &peer) && peer.is_connected);
+        connected += member->role == MEMBER_VOTER && is_here;
+    }
+    if (connected > configuration_voters(configuration) / 2) {
+        engine_hasten_election(replica->engine, replica_now(replica));
+    }
+}
+
+const struct peers_hooks turn_peers_hooks = {
+    .received = hook_received, .joined = hook_joined, .lost = hook_lost};
 
 /* ---- the turn ---- */
 

@@ -114,7 +114,7 @@
 #define LIMIT_RAFT_INBOUND_MAX         64u /* connections that other members opened */
 #define LIMIT_RAFT_HELLO_TIMEOUT_MS    5000u
 #define LIMIT_RAFT_CONNECT_TIMEOUT_MS  2000u
-#define LIMIT_RAFT_RECONNECT_MIN_MS    50u
+#define LIMIT_RAFT_RECONNECT_MIN_MS    20u
 #define LIMIT_RAFT_RECONNECT_MAX_MS    1000u
 #define LIMIT_RAFT_TURN_ROUNDS_MAX     8u
 #define LIMIT_PROPOSALS_MAX                                                                        \
