@@ -8,6 +8,8 @@
 
 /* What an entry takes at least: term, type, size. */
 #define ENTRY_SIZE_MIN 13u
+/* An index, a term or a size beyond this is nonsense, and could overflow sums. */
+#define FRAME_NUMBER_MAX (UINT64_C(1) << 62)
 
 static void put_text(struct buf *out, const char *text) {
     buf_put_bytes(out, text, strlen(text));
@@ -89,6 +91,21 @@ static void put_message(const struct raft_message *message, struct buf *out) {
     }
 }
 
+static void put_snapshot(const struct frame_snapshot *snapshot, struct buf *out) {
+    buf_put_u64(out, snapshot->term);
+    buf_put_u64(out, snapshot->size);
+    buf_put_u64(out, snapshot->point.index);
+    buf_put_u64(out, snapshot->point.term);
+    buf_put_u64(out, snapshot->point.configuration_index);
+    buf_put_bytes(out, snapshot->point.configuration.data, snapshot->point.configuration.size);
+}
+
+static void put_chunk_ask(const struct frame_chunk *chunk, struct buf *out) {
+    buf_put_u64(out, chunk->index);
+    buf_put_u64(out, chunk->term);
+    buf_put_u64(out, chunk->offset);
+}
+
 static void put_payload(const struct frame *frame, struct buf *out) {
     switch (frame->type) {
     case FRAME_HELLO:
@@ -120,6 +137,18 @@ static void put_payload(const struct frame *frame, struct buf *out) {
     case FRAME_PING:
     case FRAME_PONG:
         buf_put_u64(out, frame->time_ms);
+        break;
+    case FRAME_SNAPSHOT:
+        put_snapshot(&frame->snapshot, out);
+        break;
+    case FRAME_CHUNK_ASK:
+        put_chunk_ask(&frame->chunk, out);
+        break;
+    case FRAME_CHUNK:
+        CHECK(frame->chunk.bytes.size <= LIMIT_RAFT_CHUNK_SIZE_MAX);
+        put_chunk_ask(&frame->chunk, out);
+        buf_put_u64(out, frame->chunk.total);
+        buf_put_bytes(out, frame->chunk.bytes.data, frame->chunk.bytes.size);
         break;
     }
 }
@@ -265,6 +294,46 @@ static void take_answer(struct reader *reader, struct frame_read_answer *answer)
     answer->index_term = reader_u64(reader);
 }
 
+/* A snapshot ends behind its configuration, and holds something. */
+static void take_snapshot(struct reader *reader, struct frame_snapshot *snapshot) {
+    struct snapshot_point *point = &snapshot->point;
+    struct configuration configuration;
+    snapshot->term = reader_u64(reader);
+    snapshot->size = reader_u64(reader);
+    point->index = reader_u64(reader);
+    point->term = reader_u64(reader);
+    point->configuration_index = reader_u64(reader);
+    point->configuration = reader_bytes(reader);
+    bool is_sane = point->index > 0 && point->index < FRAME_NUMBER_MAX && point->term > 0 &&
+                   point->term <= snapshot->term && snapshot->term < FRAME_NUMBER_MAX &&
+                   snapshot->size > 0 && snapshot->size < FRAME_NUMBER_MAX &&
+                   point->configuration_index > 0 && point->configuration_index <= point->index;
+    if (reader->is_broken || !is_sane ||
+        configuration_decode(point->configuration, &configuration) != ERR_OK) {
+        reader->is_broken = true;
+    }
+}
+
+static void take_chunk_ask(struct reader *reader, struct frame_chunk *chunk) {
+    chunk->index = reader_u64(reader);
+    chunk->term = reader_u64(reader);
+    chunk->offset = reader_u64(reader);
+    reader->is_broken = reader->is_broken || chunk->index == 0 || chunk->term == 0 ||
+                        chunk->offset >= FRAME_NUMBER_MAX;
+}
+
+/* A part of the file, or that it is gone. */
+static void take_chunk(struct reader *reader, struct frame_chunk *chunk) {
+    take_chunk_ask(reader, chunk);
+    chunk->total = reader_u64(reader);
+    chunk->bytes = reader_bytes(reader);
+    bool is_gone = chunk->total == 0 && chunk->bytes.size == 0;
+    bool is_part = chunk->offset < chunk->total && chunk->total < FRAME_NUMBER_MAX &&
+                   chunk->bytes.size > 0 && chunk->bytes.size <= LIMIT_RAFT_CHUNK_SIZE_MAX &&
+                   chunk->bytes.size <= chunk->total - chunk->offset;
+    reader->is_broken = reader->is_broken || !(is_gone || is_part);
+}
+
 static void take_payload(struct reader *reader, struct arena *arena, struct frame *frame) {
     switch ((int)frame->type) {
     case FRAME_HELLO:
@@ -292,6 +361,15 @@ static void take_payload(struct reader *reader, struct arena *arena, struct fram
     case FRAME_PING:
     case FRAME_PONG:
         frame->time_ms = reader_u64(reader);
+        break;
+    case FRAME_SNAPSHOT:
+        take_snapshot(reader, &frame->snapshot);
+        break;
+    case FRAME_CHUNK_ASK:
+        take_chunk_ask(reader, &frame->chunk);
+        break;
+    case FRAME_CHUNK:
+        take_chunk(reader, &frame->chunk);
         break;
     default:
         reader->is_broken = true;

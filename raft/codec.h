@@ -5,8 +5,8 @@
  *
  * A connection's first frame is a hello; it fixes who speaks. Decoding trusts nothing: every length
  * is checked against what is there, every enumeration against its values, and bytes left over make
- * a frame malformed. There is no frame for libraft's InstallSnapshot: entries are never dropped
- * from the head of the log. */
+ * a frame malformed. libraft's InstallSnapshot has no frame of its own: a leader offers its
+ * snapshot, and the member asks for one chunk after the other. */
 #ifndef WEFT_RAFT_CODEC_H
 #define WEFT_RAFT_CODEC_H
 
@@ -24,7 +24,10 @@ enum frame_type {
     FRAME_READ_ASK,      /* follower: which index must I have applied? */
     FRAME_READ_ANSWER,
     FRAME_PING,
-    FRAME_PONG
+    FRAME_PONG,
+    FRAME_SNAPSHOT,  /* leader: you need my snapshot */
+    FRAME_CHUNK_ASK, /* member: send this part of it */
+    FRAME_CHUNK
 };
 
 struct frame_hello {
@@ -49,6 +52,21 @@ struct frame_read_answer { /* the ask has the nonce only */
     uint64_t index_term;
 };
 
+struct frame_snapshot {
+    uint64_t term;               /* the leader's */
+    uint64_t size;               /* of the file */
+    struct snapshot_point point; /* its configuration lives in the bytes */
+};
+
+struct frame_chunk {
+    uint64_t index; /* these two name the snapshot */
+    uint64_t term;
+    uint64_t offset;
+    /* Not in the ask: */
+    uint64_t total;     /* the file's size; 0: the snapshot is gone, another one will be offered */
+    struct slice bytes; /* lives in the frame's bytes */
+};
+
 struct frame {
     enum frame_type type;
     union {
@@ -58,6 +76,8 @@ struct frame {
         uint64_t nonce; /* FRAME_READ_ASK */
         struct frame_read_answer answer;
         uint64_t time_ms; /* FRAME_PING and the FRAME_PONG that gives it back */
+        struct frame_snapshot snapshot;
+        struct frame_chunk chunk;
     };
 };
 

@@ -4,7 +4,7 @@
  * raft_malloc'ed `batch`, freed here once the log has copied them; received entries go in as such a
  * batch and an array that stays ours; a configuration given with RAFT_CONFIGURATION belongs to
  * libraft. The messages of an update live until the next step. */
-#include "raft/engine.h"
+#include "raft/engine_parts.h"
 
 #include "raft/outbox.h"
 #include "raft/sanity.h"
@@ -18,25 +18,6 @@ static_assert((int)ENTRY_COMMAND == (int)RAFT_COMMAND && (int)ENTRY_BARRIER == (
                   (int)ENTRY_CHANGE == (int)RAFT_CHANGE,
               "the log keeps libraft's numbers");
 static_assert(RAFT_VERSION_NUMBER == 2201, "the ownership rules here are those of 0.22.1");
-
-/* What was last told with hooks.changed. */
-struct told {
-    enum role role;
-    uint64_t term;
-    uint64_t leader;
-    uint64_t configuration_index;
-};
-
-struct engine {
-    struct raft raft;
-    struct engine_hooks hooks;
-    struct arena arena; /* entries on their way out */
-    struct told told;
-    struct configuration configuration;
-    uint64_t last_index;
-    uint64_t last_term;
-    uint64_t leader_term; /* the last term whose leader spoke to us */
-};
 
 struct engine *engine_new(const struct engine_options *options, const struct engine_hooks *hooks) {
     struct engine *engine = must_alloc_zeroed(1, sizeof *engine);
@@ -153,8 +134,7 @@ static void append_entries(struct engine *engine, const struct raft_update *upda
 
 static void repair_uncommitted(struct engine *engine);
 
-/* One step of libraft. Returns its code, which is 0 or one that a caller may answer. */
-static int step(struct engine *engine, struct raft_event *event, msec_t now) {
+int engine_step(struct engine *engine, struct raft_event *event, msec_t now) {
     struct raft *raft = &engine->raft;
     struct raft_update update = {.flags = 0};
     event->time = now;
@@ -176,6 +156,9 @@ static int step(struct engine *engine, struct raft_event *event, msec_t now) {
     }
     if (update.flags & (RAFT_UPDATE_ENTRIES)) {
         append_entries(engine, &update);
+    }
+    if (update.flags & (RAFT_UPDATE_SNAPSHOT)) {
+        engine_begin_install(engine, &update);
     }
     repair_uncommitted(engine);
     if (update.flags & (RAFT_UPDATE_MESSAGES)) {
@@ -219,13 +202,13 @@ static void repair_uncommitted(struct engine *engine) {
 static void commit_configuration(struct engine *engine, msec_t now) {
     struct raft *raft = &engine->raft;
     uint64_t index = engine->hooks.last_change(engine->hooks.owner, raft->commit_index);
-    if (index <= raft->configuration_committed_index) {
+    if (index <= raft->configuration_committed_index || raft->snapshot.installing) {
         return;
     }
     struct raft_event event = {.type = RAFT_CONFIGURATION};
     event.configuration.index = index;
     load_configuration(engine, index, &event.configuration.conf);
-    (void)step(engine, &event, now);
+    (void)engine_step(engine, &event, now);
     if (raft->configuration_committed_index < index) {
         struct raft_configuration configuration;
         load_configuration(engine, index, &configuration);
@@ -265,7 +248,7 @@ static int submit(struct engine *engine, msec_t now, enum entry_type type, struc
     struct raft_event event = {.type = RAFT_SUBMIT};
     event.submit.entries = &entry;
     event.submit.n = 1;
-    int code = step(engine, &event, now);
+    int code = engine_step(engine, &event, now);
     if (code != 0) {
         raft_free(entry.buf.base);
     }
@@ -291,8 +274,7 @@ static void tell_changes(struct engine *engine) {
     engine->hooks.changed(engine->hooks.owner);
 }
 
-/* What an event leaves to do. Each part settles at most once an event. */
-static void settle(struct engine *engine, msec_t now) {
+void engine_settle(struct engine *engine, msec_t now) {
     commit_configuration(engine, now);
     if (engine->raft.state == RAFT_LEADER && engine->last_term != engine_term(engine) &&
         !engine_is_transferring(engine)) {
@@ -305,7 +287,8 @@ static void settle(struct engine *engine, msec_t now) {
 /* ---- events ---- */
 
 void engine_start(struct engine *engine, msec_t now, const struct ballot *ballot,
-                  uint64_t first_index, const struct log_entry *entries, uint64_t count) {
+                  const struct snapshot_point *point, uint64_t first_index,
+                  const struct log_entry *entries, uint64_t count) {
     CHECK(count < UINT32_MAX);
     struct raft_entry *loaded = must_alloc_zeroed((size_t)count + 1, sizeof *loaded);
     for (uint64_t i = 0; i < count; i++) {
@@ -315,16 +298,23 @@ void engine_start(struct engine *engine, msec_t now, const struct ballot *ballot
         loaded[i].buf.len = entries[i].data.size;
     }
     engine->last_index = first_index + count - 1;
-    engine->last_term = count == 0 ? 0 : entries[count - 1].term;
+    engine->last_term = count > 0 ? entries[count - 1].term : 0;
     struct raft_event event = {.type = RAFT_START};
+    struct raft_snapshot_metadata metadata;
+    if (point != NULL) {
+        CHECK(first_index <= point->index + 1 && engine->last_index >= point->index);
+        engine->last_term = count > 0 ? engine->last_term : point->term;
+        engine_fill_metadata(point, &metadata);
+        event.start.metadata = &metadata;
+    }
     event.start.term = ballot->term;
     event.start.voted_for = ballot->vote;
     event.start.start_index = first_index;
     event.start.entries = loaded;
     event.start.n_entries = (unsigned)count;
-    (void)step(engine, &event, now);
+    (void)engine_step(engine, &event, now);
     free(loaded);
-    settle(engine, now);
+    engine_settle(engine, now);
 }
 
 /* Copies the entries into one batch, as libraft takes them. Owns: the caller frees the array. */
@@ -362,6 +352,9 @@ static const char *address_of(const struct engine *engine, uint64_t id) {
 void engine_receive(struct engine *engine, msec_t now, uint64_t from,
                     const struct raft_message *message) {
     bool is_settled = engine->raft.last_stored == engine->last_index;
+    if (engine->raft.snapshot.installing) {
+        return; /* as if it were lost: this takes no longer than a write */
+    }
     if (!message_is_sane(message, from, engine_role(engine), engine_term(engine), is_settled)) {
         LOG_WARN("dropping a message that makes no sense here", LOG_U64("from", from),
                  LOG_U64("type", message->type), LOG_U64("term", engine_term(engine)));
@@ -373,19 +366,22 @@ void engine_receive(struct engine *engine, msec_t now, uint64_t from,
     copy.server_id = from;
     copy.server_address = address;
     struct raft_entry *entries = NULL;
-    if (message->type == RAFT_APPEND_ENTRIES && message->append_entries.n_entries > 0) {
-        entries = copy_entries(&message->append_entries);
-        copy.append_entries.entries = entries;
+    if (message->type == RAFT_APPEND_ENTRIES) {
+        engine_cut_to_snapshot(engine, &copy.append_entries);
+        if (copy.append_entries.n_entries > 0) {
+            entries = copy_entries(&copy.append_entries);
+            copy.append_entries.entries = entries;
+        }
     }
     struct raft_event event = {.type = RAFT_RECEIVE};
     event.receive.message = &copy;
-    (void)step(engine, &event, now);
+    (void)engine_step(engine, &event, now);
     free(entries);
     if (message->type == RAFT_APPEND_ENTRIES &&
         message->append_entries.term == engine_term(engine)) {
         engine->leader_term = engine_term(engine);
     }
-    settle(engine, now);
+    engine_settle(engine, now);
     free(address);
 }
 
@@ -395,8 +391,8 @@ void engine_persisted(struct engine *engine, msec_t now, uint64_t index) {
     }
     struct raft_event event = {.type = RAFT_PERSISTED_ENTRIES};
     event.persisted_entries.index = index;
-    (void)step(engine, &event, now);
-    settle(engine, now);
+    (void)engine_step(engine, &event, now);
+    engine_settle(engine, now);
 }
 
 void engine_tick(struct engine *engine, msec_t now) {
@@ -404,8 +400,8 @@ void engine_tick(struct engine *engine, msec_t now) {
         return;
     }
     struct raft_event event = {.type = RAFT_TIMEOUT};
-    (void)step(engine, &event, now);
-    settle(engine, now);
+    (void)engine_step(engine, &event, now);
+    engine_settle(engine, now);
 }
 
 msec_t engine_deadline(const struct engine *engine) {
@@ -420,25 +416,25 @@ enum err engine_submit(struct engine *engine, msec_t now, enum entry_type type, 
         return code == RAFT_CANTCHANGE ? ERR_CONFLICT : ERR_NO_LEADER;
     }
     *out_index = engine->last_index;
-    settle(engine, now);
+    engine_settle(engine, now);
     return ERR_OK;
 }
 
 enum err engine_transfer(struct engine *engine, msec_t now, uint64_t to) {
     struct raft_event event = {.type = RAFT_TRANSFER};
     event.transfer.server_id = to;
-    int code = step(engine, &event, now);
+    int code = engine_step(engine, &event, now);
     if (code != 0) {
         return code == RAFT_NOTLEADER ? ERR_NO_LEADER : ERR_NOT_FOUND;
     }
-    settle(engine, now);
+    engine_settle(engine, now);
     return ERR_OK;
 }
 
 void engine_leader_lost(struct engine *engine, msec_t now, uint64_t leader) {
     struct raft *raft = &engine->raft;
     if (raft->state != RAFT_FOLLOWER || leader == 0 ||
-        raft->follower_state.current_leader.id != leader) {
+        raft->follower_state.current_leader.id != leader || raft->snapshot.installing) {
         return;
     }
     /* Without a leader this server may grant its vote. */

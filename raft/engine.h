@@ -1,5 +1,6 @@
-/* The engine: the only caller of libraft (0.22.1), whose core is a pure function: an event goes in,
- * an update comes out. This file builds the events and hands each part of an update to its owner:
+/* The engine (engine.c, engine_snapshot.c): the only caller of libraft (0.22.1), whose core is a
+ * pure function: an event goes in, an update comes out. This file builds the events and hands each
+ * part of an update to its owner:
  *
  *   ballot (synced before anything else of the update) -> entries to the log -> messages to the
  *   peers; then the configuration fields are repaired, a leader gets its own-term barrier, and
@@ -12,7 +13,12 @@
  * - a follower that receives a configuration inside a batch of entries, or two of them, loses track
  *   of it (its replication.c records the batch's first index): the fields are set from our own log;
  * - a leader has a barrier of its own term only if its log had uncommitted entries: one is
- * submitted whenever the log's last entry is of an older term. Reads and proposals wait for it. */
+ * submitted whenever the log's last entry is of an older term. Reads and proposals wait for it;
+ * - a follower that is sent entries from before its log's head, which a leader whose log reaches
+ *   further back may do, would lose its place: such a message is cut to begin behind the snapshot.
+ *
+ * A snapshot of a leader is installed in one go, when it lies complete on the disk: engine_install,
+ * hooks.install, engine_installed. Until then this server goes on as a follower that lags. */
 #ifndef WEFT_RAFT_ENGINE_H
 #define WEFT_RAFT_ENGINE_H
 
@@ -35,12 +41,18 @@ struct engine_hooks {
     void (*append)(void *owner, uint64_t index, const struct log_entry *entries, unsigned count);
     /* Sends to a member; may drop. AppendEntries come with their entries filled in. */
     void (*send)(void *owner, uint64_t to, const struct raft_message *message);
+    /* A member needs entries that are gone: it is to be offered the newest snapshot. */
+    void (*offer_snapshot)(void *owner, uint64_t to, uint64_t term);
+    /* The log begins anew behind the snapshot that engine_install named; engine_installed when that
+     * is durable and the snapshot is in the store. */
+    void (*install)(void *owner, const struct snapshot_point *point);
     /* How many bytes may be sent to a member now; 0: it would be dropped anyway. */
     size_t (*room)(void *owner, uint64_t to);
-    /* The log's entry at `index`; data lives as long as the arena or until the log changes. */
+    /* The log's entry at `index`; data lives as long as the arena or until the log changes. Also
+     * asked for the configuration that last_change names, which may be only in the snapshot. */
     void (*get_entry)(void *owner, uint64_t index, struct arena *arena,
                       struct log_entry *out_entry);
-    /* The log's newest ENTRY_CHANGE at or before `upto`; 0: none. */
+    /* The newest ENTRY_CHANGE of snapshot and log at or before `upto`; 0: none. */
     uint64_t (*last_change)(void *owner, uint64_t upto);
     /* Role, term, leader or configuration changed. */
     void (*changed)(void *owner);
@@ -57,10 +69,12 @@ struct engine_options {
 struct engine *engine_new(const struct engine_options *options, const struct engine_hooks *hooks);
 void engine_free(struct engine *engine);
 
-/* Begins with what was on disk. Shape: `entries` are those from `first_index` on; only those of
- * type ENTRY_CHANGE need their data. A lone voter becomes leader at once. */
+/* Begins with what was on disk. Shape: `entries` are those from `first_index` on, which is at most
+ * the one behind the snapshot's last (1 without a snapshot: point NULL); only those of type
+ * ENTRY_CHANGE need their data. A lone voter becomes leader at once. */
 void engine_start(struct engine *engine, msec_t now, const struct ballot *ballot,
-                  uint64_t first_index, const struct log_entry *entries, uint64_t count);
+                  const struct snapshot_point *point, uint64_t first_index,
+                  const struct log_entry *entries, uint64_t count);
 
 /* A message from a member. Entries are copied. What no honest member sends is dropped and logged.
  */
@@ -90,6 +104,21 @@ void engine_hasten_election(struct engine *engine, msec_t now);
  * next heartbeat would say. Shape: the log has that entry, of that term. */
 void engine_learn_commit(struct engine *engine, msec_t now, uint64_t leader, uint64_t term,
                          uint64_t index, uint64_t index_term);
+
+/* A snapshot of our own is durable. The engine lets go of its entries but for about the newest
+ * `trailing` of them: engine_first_index says from where on it may ask for entries. Shape: the
+ * point's entry is durable in the log, committed, and newer than the snapshot before. */
+void engine_snapshot(struct engine *engine, msec_t now, const struct snapshot_point *point,
+                     uint64_t trailing);
+uint64_t engine_first_index(const struct engine *engine);
+/* A snapshot that the leader offered is complete. False: not now, because no leader is known, or
+ * not at all, because the log has its entries (engine_has says so). True: hooks.install was called.
+ */
+bool engine_install(struct engine *engine, msec_t now, const struct snapshot_point *point);
+void engine_installed(struct engine *engine, msec_t now, const struct snapshot_point *point);
+bool engine_is_installing(const struct engine *engine);
+/* Whether snapshot and log have the entry `index` of `term`, or what replaced it for good. */
+bool engine_has(const struct engine *engine, uint64_t index, uint64_t term);
 
 enum role engine_role(const struct engine *engine);
 uint64_t engine_term(const struct engine *engine);

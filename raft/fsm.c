@@ -2,6 +2,7 @@
 #include "raft/fsm.h"
 
 #include "store/command.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -81,11 +82,66 @@ void fsm_entry_add(struct slice command, struct buf *out) {
     entry_add_command(command, out);
 }
 
-unsigned fsm_due_commands(struct fsm *fsm, uint64_t log_time_ms, uint64_t quarantine_ms,
-                          unsigned count_max, struct buf *out, uint64_t *out_next_ms) {
+unsigned fsm_due_commands(struct fsm *fsm, uint64_t log_time_ms,
+                          const struct replica_options *options, unsigned count_max,
+                          struct buf *out, uint64_t *out_next_ms) {
     struct store_upkeep upkeep = {.log_time_ms = log_time_ms,
-                                  .quarantine_ms = quarantine_ms,
-                                  .history_events = LIMIT_HISTORY_EVENTS_DEFAULT,
+                                  .quarantine_ms = options->quarantine_ms,
+                                  .history_events = options->history_events,
+                                  .quota_size = options->quota_size,
                                   .command_count_max = count_max};
     return store_upkeep(fsm->store, &upkeep, out, out_next_ms);
+}
+
+/* ---- snapshots ---- */
+
+enum err fsm_snapshot_open(struct fsm *fsm, struct slice note,
+                           struct snapshot_writer **out_writer) {
+    enum err err = snapshot_writer_open(fsm->store, note, out_writer);
+    if (err == ERR_OK) {
+        CHECK(snapshot_writer_state(*out_writer)->applied_index == fsm->applied_index);
+    }
+    return err;
+}
+
+void fsm_snapshot_close(struct snapshot_writer *writer) {
+    snapshot_writer_close(writer);
+}
+
+enum err fsm_snapshot_write(struct snapshot_writer *writer, const char *path) {
+    return snapshot_write(writer, path);
+}
+
+enum err fsm_snapshot_check(const char *path, uint64_t *out_index, uint64_t *out_term,
+                            struct buf *out_note) {
+    struct meta state;
+    enum err err = snapshot_check(path, &state);
+    if (err == ERR_OK) {
+        err = snapshot_read_head(path, &state, out_note);
+    }
+    if (err == ERR_OK) {
+        *out_index = state.applied_index;
+        *out_term = state.applied_term;
+    }
+    return err;
+}
+
+enum err fsm_build_view(const char *path, const char *directory, uint64_t *out_index,
+                        uint64_t *out_term) {
+    struct meta state;
+    enum err err = snapshot_build_view(path, directory, &state);
+    if (err == ERR_OK) {
+        *out_index = state.applied_index;
+        *out_term = state.applied_term;
+    }
+    return err;
+}
+
+enum err fsm_replace(struct fsm *fsm, const char *directory) {
+    enum err err = store_replace(fsm->store, directory);
+    if (err == ERR_OK) {
+        fsm->applied_index = store_applied_index(fsm->store);
+        fsm->applied_term = store_applied_term(fsm->store);
+    }
+    return err;
 }

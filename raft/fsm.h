@@ -6,6 +6,7 @@
 #include "raft/replica.h"
 
 struct fsm;
+struct snapshot_writer;
 
 /* The store is borrowed. */
 struct fsm *fsm_new(struct store *store);
@@ -32,8 +33,26 @@ void fsm_commit(struct fsm *fsm);
 void fsm_entry_begin(uint64_t log_time_ms, int64_t wall_ms, unsigned count, struct buf *out);
 void fsm_entry_add(struct slice command, struct buf *out);
 
-/* Commands that end the leases due at `log_time_ms` and compact the history: see store_upkeep. */
-unsigned fsm_due_commands(struct fsm *fsm, uint64_t log_time_ms, uint64_t quarantine_ms,
-                          unsigned count_max, struct buf *out, uint64_t *out_next_ms);
+/* Commands that end the leases due at `log_time_ms` and compact the history, as the options say:
+ * see store_upkeep. */
+unsigned fsm_due_commands(struct fsm *fsm, uint64_t log_time_ms,
+                          const struct replica_options *options, unsigned count_max,
+                          struct buf *out, uint64_t *out_next_ms);
+
+/* Snapshots: store/snapshot.h. A writer shows the state at the last commit, and carries `note`. */
+MUST_USE enum err fsm_snapshot_open(struct fsm *fsm, struct slice note,
+                                    struct snapshot_writer **out_writer);
+void fsm_snapshot_close(struct snapshot_writer *writer);
+/* Writes it to a file, which is there once it is durable. On a worker. */
+MUST_USE enum err fsm_snapshot_write(struct snapshot_writer *writer, const char *path);
+/* Reads all of a file: that it is whole, the index and term where it ends, and its note. Any
+ * thread. */
+MUST_USE enum err fsm_snapshot_check(const char *path, uint64_t *out_index, uint64_t *out_term,
+                                     struct buf *out_note);
+/* Checks a file and makes a view of it in `directory`, which fsm_replace then puts into the store's
+ * place. Any thread. */
+MUST_USE enum err fsm_build_view(const char *path, const char *directory, uint64_t *out_index,
+                                 uint64_t *out_term);
+MUST_USE enum err fsm_replace(struct fsm *fsm, const char *directory);
 
 #endif

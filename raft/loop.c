@@ -3,7 +3,6 @@
 
 #include "util/check.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -13,15 +12,20 @@ struct loop {
     uv_check_t check;
     uv_idle_t idle; /* active: the poll does not wait */
     uv_timer_t timer;
-    uv_work_t work;
-    bool work_is_out;
-    void (*run)(void *job);
-    void (*done)(void *owner, void *job);
-    void *job;
+    unsigned work_count; /* out */
     void (*turn)(void *owner);
     void (*closed)(void *owner);
     void *owner;
     unsigned open_handles;
+};
+
+/* One job on a worker thread. */
+struct work {
+    uv_work_t request;
+    struct loop *loop;
+    void (*run)(void *job);
+    void (*done)(void *owner, void *job);
+    void *job;
 };
 
 static void turn(struct loop *loop) {
@@ -73,26 +77,32 @@ void loop_set_timer(struct loop *loop, msec_t delay_ms) {
     CHECK(uv_timer_start(&loop->timer, timer_fired, delay_ms, 0) == 0);
 }
 
-static void work_run(uv_work_t *work) {
-    struct loop *loop = CONTAINER_OF(work, struct loop, work);
-    loop->run(loop->job);
+static void work_run(uv_work_t *request) {
+    struct work *work = CONTAINER_OF(request, struct work, request);
+    work->run(work->job);
 }
 
-static void work_done(uv_work_t *work, int status) {
-    struct loop *loop = CONTAINER_OF(work, struct loop, work);
+static void work_done(uv_work_t *request, int status) {
+    struct work *work = CONTAINER_OF(request, struct work, request);
     CHECK(status == 0); /* nobody cancels it */
-    loop->work_is_out = false;
-    loop->done(loop->owner, loop->job);
+    work->loop->work_count--;
+    work->done(work->loop->owner, work->job);
+    free(work);
 }
 
 void loop_work(struct loop *loop, void (*run)(void *job), void (*done)(void *owner, void *job),
                void *job) {
-    CHECK(!loop->work_is_out);
-    loop->work_is_out = true;
-    loop->run = run;
-    loop->done = done;
-    loop->job = job;
-    CHECK(uv_queue_work(loop->uv, &loop->work, work_run, work_done) == 0);
+    struct work *work = must_alloc_zeroed(1, sizeof *work);
+    work->loop = loop;
+    work->run = run;
+    work->done = done;
+    work->job = job;
+    loop->work_count++;
+    CHECK(uv_queue_work(loop->uv, &work->request, work_run, work_done) == 0);
+}
+
+bool loop_is_working(const struct loop *loop) {
+    return loop->work_count > 0;
 }
 
 static void handle_closed(uv_handle_t *handle) {
@@ -108,7 +118,7 @@ static void handle_closed(uv_handle_t *handle) {
 }
 
 void loop_close(struct loop *loop, void (*closed)(void *owner)) {
-    CHECK(!loop->work_is_out);
+    CHECK(loop->work_count == 0);
     loop->closed = closed;
     loop->idle.data = loop;
     loop->timer.data = loop;

@@ -21,6 +21,14 @@ struct configuration {
     struct configured_member members[LIMIT_RAFT_MEMBERS_MAX];
 };
 
+/* Where a snapshot ends, and the configuration that is committed there. */
+struct snapshot_point {
+    uint64_t index; /* of its last entry; 0: there is no snapshot */
+    uint64_t term;
+    uint64_t configuration_index; /* at or before `index` */
+    struct slice configuration;   /* configuration_encode */
+};
+
 /* The first configuration: sorted by name, ids 1..n, all voters. Equal on every server that was
  * given the same members in any order. Errors: ERR_INVALID (none, too many, or a name or address
  * twice; logged). */

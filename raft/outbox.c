@@ -2,7 +2,6 @@
 #include "raft/outbox.h"
 
 #include "util/limits.h"
-#include "util/log.h"
 
 /* Sends the first entries of what libraft asked for, as many as one message may carry. Returns how
  * many; moves the message's position behind them. */
@@ -58,7 +57,7 @@ void outbox_send(const struct engine_hooks *hooks, struct arena *arena,
         if (message->type == RAFT_APPEND_ENTRIES) {
             send_append_entries(hooks, arena, message);
         } else if (message->type == RAFT_INSTALL_SNAPSHOT) {
-            LOG_WARN("member needs entries that are gone", LOG_U64("member", message->server_id));
+            hooks->offer_snapshot(hooks->owner, message->server_id, message->install_snapshot.term);
         } else {
             hooks->send(hooks->owner, message->server_id, message);
         }

@@ -6,6 +6,7 @@
 #include "util/limits.h"
 #include "util/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,11 +70,12 @@ static enum err finish_forming(struct replica *replica) {
 
 /* The directory and the options must speak of the same server of the same cluster. */
 static enum err check_identity(struct replica *replica) {
-    uint64_t index = log_last_change(replica->log, UINT64_MAX);
+    uint64_t index = snapshots_last_change(replica, UINT64_MAX);
     struct log_entry entry;
     struct configuration configuration;
-    if (index == 0 || log_get(replica->log, index, &replica->arena, &entry) != ERR_OK ||
-        configuration_decode(entry.data, &configuration) != ERR_OK) {
+    bool is_found = index > 0 && (snapshots_get_change(replica, index, &entry) ||
+                                  log_get(replica->log, index, &replica->arena, &entry) == ERR_OK);
+    if (!is_found || configuration_decode(entry.data, &configuration) != ERR_OK) {
         LOG_ERROR("the log has no configuration", LOG_TEXT("directory", replica->directory));
         return ERR_CORRUPT;
     }
@@ -102,11 +104,14 @@ static enum err check_identity(struct replica *replica) {
 
 /* Log and ballot, and that they belong together. */
 static enum err open_disk(struct replica *replica) {
-    enum err err = log_open(replica->directory, 0, &replica->log);
+    enum err err = snapshots_find(replica);
+    if (err == ERR_OK) {
+        err = log_open(replica->directory, replica->snapshots.point.index, &replica->log);
+    }
     if (err != ERR_OK) {
         return err;
     }
-    bool has_entries = log_last_index(replica->log) >= log_first_index(replica->log);
+    bool has_entries = log_last_index(replica->log) > 0;
     err = ballot_load(replica->directory, &replica->ballot);
     if (err == ERR_NOT_FOUND && has_entries) {
         LOG_ERROR("the ballot is gone: restore this server from its peers or a backup",
@@ -119,20 +124,25 @@ static enum err open_disk(struct replica *replica) {
     if (err == ERR_OK && !has_entries) {
         err = finish_forming(replica);
     }
+    if (err == ERR_OK) {
+        err = snapshots_join_log(replica);
+    }
     return err == ERR_OK ? check_identity(replica) : err;
 }
 
-/* What this server applied once, it must have in its log. */
+/* What this server applied once, it must have in its snapshot or its log. */
 static enum err open_fsm(struct replica *replica) {
     replica->fsm = fsm_new(replica->options.store);
     uint64_t known = fsm_known_index(replica->fsm);
-    if (known > 0 && log_term(replica->log, known) != fsm_known_term(replica->fsm)) {
+    const struct snapshot_point *point = &replica->snapshots.point;
+    uint64_t term = known == point->index ? point->term : log_term(replica->log, known);
+    if (known > 0 && known >= point->index && term != fsm_known_term(replica->fsm)) {
         LOG_ERROR("the store is ahead of the log, which has lost entries: restore this server from "
                   "its peers or a backup",
                   LOG_U64("applied", known), LOG_U64("last", log_last_index(replica->log)));
         return ERR_CORRUPT;
     }
-    return ERR_OK;
+    return snapshots_restore(replica);
 }
 
 static enum err open_peers(struct replica *replica) {
@@ -161,13 +171,19 @@ static void open_requests(struct replica *replica) {
     expire_hooks.owner = replica;
     replica->expire = must_alloc(sizeof *replica->expire);
     expire_init(replica->expire, &expire_hooks);
+    struct ship_hooks ship_hooks = turn_ship_hooks;
+    ship_hooks.owner = replica;
+    ship_init(&replica->ship, &ship_hooks, replica->directory);
+    struct fetch_hooks fetch_hooks = turn_fetch_hooks;
+    fetch_hooks.owner = replica;
+    fetch_init(&replica->fetch, &fetch_hooks, replica->directory, replica->view_path);
 }
 
 /* The whole log goes in: terms and types, and the data of configurations. */
 static void start_engine(struct replica *replica) {
     uint64_t first = log_first_index(replica->log);
     uint64_t count = log_last_index(replica->log) + 1 - first;
-    struct log_entry *entries = must_alloc_zeroed((size_t)count, sizeof *entries);
+    struct log_entry *entries = must_alloc_zeroed((size_t)count + 1, sizeof *entries);
     for (uint64_t i = 0; i < count; i++) {
         entries[i].term = log_term(replica->log, first + i);
         entries[i].type = log_type(replica->log, first + i);
@@ -183,7 +199,9 @@ static void start_engine(struct replica *replica) {
                                      .election_ms = replica->options.election_ms,
                                      .seed = (unsigned)rand_below(&replica->rand, UINT32_MAX) + 1};
     replica->engine = engine_new(&options, &hooks);
-    engine_start(replica->engine, replica_now(replica), &replica->ballot, first, entries, count);
+    const struct snapshot_point *point = &replica->snapshots.point;
+    engine_start(replica->engine, replica_now(replica), &replica->ballot,
+                 point->index > 0 ? point : NULL, first, entries, count);
     free(entries);
     arena_reset(&replica->arena);
 }
@@ -196,7 +214,10 @@ static void replica_free(struct replica *replica) {
         propose_deinit(&replica->propose);
         expire_deinit(replica->expire);
         free(replica->expire);
+        ship_deinit(&replica->ship);
+        fetch_deinit(&replica->fetch);
     }
+    snapshots_deinit(&replica->snapshots);
     if (replica->fsm != NULL) {
         fsm_free(replica->fsm);
     }
@@ -217,6 +238,16 @@ enum err replica_open(const struct replica_options *options, struct replica **ou
     replica->opened_ms = clock_boot_ms(options->clock);
     replica->heard_ms = replica->opened_ms;
     arena_init(&replica->arena);
+    snapshots_init(&replica->snapshots);
+    if (options->history_events == 0) {
+        replica->options.history_events = LIMIT_HISTORY_EVENTS_DEFAULT;
+    }
+    if (options->snapshot_entries == 0) {
+        replica->options.snapshot_entries = LIMIT_SNAPSHOT_ENTRIES_DEFAULT;
+    }
+    int size =
+        snprintf(replica->view_path, sizeof replica->view_path, "%s/view.new", options->directory);
+    CHECK(size > 0 && (size_t)size < sizeof replica->view_path);
     if (options->seed == 0) {
         rand_seed_os(&replica->rand);
     } else {

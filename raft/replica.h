@@ -29,6 +29,7 @@ struct store;
 struct outcome;
 struct propose_batch;
 struct replica;
+struct snapshot_writer;
 
 #define MEMBER_NAME_SIZE    64u
 #define MEMBER_ADDRESS_SIZE 272u
@@ -58,7 +59,11 @@ struct replica_options {
     unsigned heartbeat_ms;
     unsigned election_ms;
     uint64_t quarantine_ms;
-    uint64_t seed; /* of all chance in here; 0: from the kernel */
+    uint64_t snapshot_entries; /* a snapshot is due after so many, and so many stay in the log; 0:
+                                * LIMIT_SNAPSHOT_ENTRIES_DEFAULT */
+    uint64_t history_events;   /* kept for watches; 0: LIMIT_HISTORY_EVENTS_DEFAULT */
+    uint64_t quota_size;       /* bytes of the store; 0: none */
+    uint64_t seed;             /* of all chance in here; 0: from the kernel */
     void *owner;
     /* After each commit of applied entries. */
     void (*applied)(void *owner, uint64_t revision);
@@ -130,6 +135,13 @@ struct replica_status {
     uint64_t commit_index;
     uint64_t applied_index;
     uint64_t last_index;
+    uint64_t first_index;     /* of the log */
+    uint64_t snapshot_index;  /* where the newest snapshot ends; 0: none */
+    uint64_t snapshot_size;   /* bytes of its file */
+    uint64_t snapshots_taken; /* since the start */
+    uint64_t snapshots_fetched;
+    uint64_t chunks_shipped; /* to other members */
+    bool is_fetching;        /* a snapshot is on its way here */
     bool is_leader;
     bool is_ready;      /* leader: the barrier of its own term is applied */
     uint64_t leader_id; /* 0: none known */
@@ -146,6 +158,10 @@ void replica_counters(const struct replica *replica, struct replica_counters *ou
 /* The time of leases, as far as it is known here: exact on a ready leader, else as it would be if
  * the leader lived; never ahead of a living leader's. Units: milliseconds. */
 uint64_t replica_log_time_ms(struct replica *replica);
+/* Begins a snapshot of the last commit for whoever wants one (store/snapshot.h), with what this
+ * replica adds to its own ones. Owns: the caller, snapshot_writer_close. Errors: ERR_IO. */
+MUST_USE enum err replica_snapshot_begin(struct replica *replica,
+                                         struct snapshot_writer **out_writer);
 /* Cheap parts of the above, for every answer's headers. */
 bool replica_is_leader(const struct replica *replica);
 /* A majority of the voters has been silent for longer than an election timeout: no ordinary

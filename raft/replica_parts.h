@@ -1,16 +1,19 @@
-/* Inside a replica: what raft/replica.c (life), raft/turn.c (what happens) and raft/status.c (what
- * is told) share. Nobody else includes it. */
+/* Inside a replica: what raft/replica.c (life), raft/turn.c (what happens), raft/turn_hooks.c
+ * (what its parts ask of each other), raft/replica_snapshot.c (own snapshots) and raft/status.c
+ * (what is told) share. Nobody else includes it. */
 #ifndef WEFT_RAFT_REPLICA_PARTS_H
 #define WEFT_RAFT_REPLICA_PARTS_H
 
 #include "raft/engine.h"
 #include "raft/expire.h"
+#include "raft/fetch.h"
 #include "raft/fsm.h"
 #include "raft/logtime.h"
 #include "raft/loop.h"
 #include "raft/peer.h"
 #include "raft/propose.h"
 #include "raft/readindex.h"
+#include "raft/ship.h"
 
 enum replica_phase {
     PHASE_OPENING,      /* turns do nothing yet */
@@ -18,6 +21,19 @@ enum replica_phase {
     PHASE_HANDING_OVER, /* closing, and another member is asked to lead first */
     PHASE_STOPPING,     /* the log's worker may still be out; requests are decided */
     PHASE_CLOSING       /* connections and handles end; no more turns */
+};
+
+/* A replica's own snapshots (raft/replica_snapshot.c). */
+struct snapshots {
+    struct snapshot_point point; /* where the newest ends; index 0: there is none */
+    struct buf configuration;    /* the point's */
+    uint64_t cluster;            /* whose it is, as found when opening */
+    uint64_t size;               /* of its file */
+    uint64_t appended_size;      /* log_appended_size when it was taken */
+    uint64_t taken_count;        /* since the start */
+    bool is_received;            /* while opening: the log may not begin behind it yet */
+    bool is_taking;
+    msec_t next_at; /* after a failure: not before */
 };
 
 struct replica {
@@ -36,6 +52,10 @@ struct replica {
     struct readindex readindex;
     struct expire *expire;
     struct logtime logtime;
+    struct snapshots snapshots;
+    struct ship ship;
+    struct fetch fetch;
+    char view_path[SHELF_PATH_SIZE]; /* where a fetched snapshot's view is built */
     struct replica_counters counters;
     enum role role;          /* as hook_changed saw it last */
     uint64_t last_leader;    /* the last one that was known; 0: none yet */
@@ -69,6 +89,28 @@ extern const struct propose_hooks turn_propose_hooks;
 extern const struct readindex_hooks turn_readindex_hooks;
 extern const struct expire_hooks turn_expire_hooks;
 extern const struct peers_hooks turn_peers_hooks;
+extern const struct ship_hooks turn_ship_hooks;
+extern const struct fetch_hooks turn_fetch_hooks;
+
+void snapshots_init(struct snapshots *snapshots);
+void snapshots_deinit(struct snapshots *snapshots);
+/* Makes `point` the newest; copies. */
+void snapshots_set(struct snapshots *snapshots, const struct snapshot_point *point, uint64_t size);
+/* The newest ENTRY_CHANGE of snapshot and log at or before `upto`; 0: none. */
+uint64_t snapshots_last_change(const struct replica *replica, uint64_t upto);
+/* The snapshot's configuration as an entry, where the log has it no more. False: it is not that. */
+bool snapshots_get_change(const struct replica *replica, uint64_t index,
+                          struct log_entry *out_entry);
+/* Opening, in this order: finds the newest whole snapshot; the log is opened; */
+MUST_USE enum err snapshots_find(struct replica *replica);
+/* makes sure that they belong together; the state machine is opened; */
+MUST_USE enum err snapshots_join_log(struct replica *replica);
+/* restores the store when it is behind the snapshot. */
+MUST_USE enum err snapshots_restore(struct replica *replica);
+/* Takes a snapshot when one is due. */
+void snapshots_turn(struct replica *replica, msec_t now);
+/* Removes the log's files before `segment`, on a worker. */
+void snapshots_remove_log(struct replica *replica, uint64_t segment);
 
 /* Applies what this server had applied in an earlier life, where its store no longer has it. */
 void turn_replay(struct replica *replica);

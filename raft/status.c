@@ -88,6 +88,13 @@ void replica_status(struct replica *replica, struct replica_status *out_status) 
     /* After a start the engine has yet to hear what is committed; what was applied, was. */
     status->commit_index = MAX_OF(engine_commit_index(replica->engine), status->applied_index);
     status->last_index = engine_last_index(replica->engine);
+    status->first_index = log_first_index(replica->log);
+    status->snapshot_index = replica->snapshots.point.index;
+    status->snapshot_size = replica->snapshots.size;
+    status->snapshots_taken = replica->snapshots.taken_count;
+    status->snapshots_fetched = replica->fetch.fetched_count;
+    status->chunks_shipped = replica->ship.chunk_count;
+    status->is_fetching = replica->fetch.state != FETCH_NONE;
     status->is_leader = replica_is_leader(replica);
     status->is_ready = replica_is_ready(replica);
     const struct member *leader = replica_leader(replica);

@@ -1,4 +1,4 @@
-/* What happens in a replica: the hooks that join its parts, and the turn.
+/* What happens in a replica: the turn.
  *
  * Input (frames, timeouts, durable entries) steps the engine at once. The turn then does, in this
  * order: timeouts, proposals into one entry, one write for all that the log was given, committed
@@ -22,217 +22,6 @@ bool replica_is_ready(const struct replica *replica) {
            engine_term(replica->engine) == replica->lead_term &&
            fsm_applied_index(replica->fsm) >= replica->lead_index;
 }
-
-/* ---- engine ---- */
-
-static void hook_save_ballot(void *owner, uint64_t term, uint64_t vote) {
-    struct replica *replica = owner;
-    replica->ballot.term = term;
-    replica->ballot.vote = vote;
-    if (ballot_save(replica->directory, &replica->ballot) != ERR_OK) {
-        stop_process(); /* logged; to go on could mean to vote twice */
-    }
-}
-
-static void hook_append(void *owner, uint64_t index, const struct log_entry *entries,
-                        unsigned count) {
-    struct replica *replica = owner;
-    log_append(replica->log, index, entries, count);
-    replica->counters.log_entries += count;
-    for (unsigned i = 0; i < count; i++) {
-        replica->counters.log_bytes += entries[i].data.size;
-    }
-}
-
-static void hook_send(void *owner, uint64_t to, const struct raft_message *message) {
-    struct replica *replica = owner;
-    struct frame frame = {.type = FRAME_MESSAGE, .message = *message};
-    peers_send(replica->peers, to, &frame);
-}
-
-static size_t hook_room(void *owner, uint64_t to) {
-    struct replica *replica = owner;
-    return peers_room(replica->peers, to);
-}
-
-static void hook_get_entry(void *owner, uint64_t index, struct arena *arena,
-                           struct log_entry *out_entry) {
-    struct replica *replica = owner;
-    if (log_get(replica->log, index, arena, out_entry) != ERR_OK) {
-        LOG_ERROR("an entry of the log is lost: stopping", LOG_U64("index", index));
-        stop_process();
-    }
-}
-
-static uint64_t hook_last_change(void *owner, uint64_t upto) {
-    struct replica *replica = owner;
-    return log_last_change(replica->log, upto);
-}
-
-static void count_change(struct replica *replica) {
-    enum role role = engine_role(replica->engine);
-    uint64_t leader = engine_leader(replica->engine);
-    replica->counters.elections += role == ROLE_CANDIDATE && replica->role != ROLE_CANDIDATE;
-    replica->role = role;
-    if (leader != 0 && leader != replica->last_leader) {
-        replica->counters.leader_changes += replica->last_leader != 0;
-        replica->last_leader = leader;
-    }
-}
-
-/* Role, term, leader or configuration changed. Only lists move here: callbacks wait for the turn.
- */
-static void hook_changed(void *owner) {
-    struct replica *replica = owner;
-    const struct engine *engine = replica->engine;
-    bool is_leader = engine_role(engine) == ROLE_LEADER;
-    uint64_t term = engine_term(engine);
-    if (!is_leader || term != replica->lead_term) {
-        propose_lost(&replica->propose);
-    }
-    if (is_leader && term != replica->lead_term) {
-        replica->lead_term = term;
-        replica->lead_index = engine_last_index(engine);
-        replica->has_log_time = false;
-    }
-    peers_set_members(replica->peers, engine_configuration(engine));
-    replica->has_changed = true;
-    count_change(replica);
-    const struct member *leader = replica_leader(replica);
-    if (leader != NULL) {
-        LOG_INFO(is_leader ? "leading" : "following", LOG_TEXT("name", replica->name),
-                 LOG_U64("term", term), LOG_TEXT("leader", leader->name));
-    } else {
-        LOG_DEBUG("no leader", LOG_TEXT("name", replica->name), LOG_U64("term", term));
-    }
-}
-
-const struct engine_hooks turn_engine_hooks = {.save_ballot = hook_save_ballot,
-                                               .append = hook_append,
-                                               .send = hook_send,
-                                               .room = hook_room,
-                                               .get_entry = hook_get_entry,
-                                               .last_change = hook_last_change,
-                                               .changed = hook_changed};
-
-/* ---- proposals ---- */
-
-static void hook_entry_begin(void *owner, unsigned count, struct buf *out) {
-    struct replica *replica = owner;
-    uint64_t log_time_ms = logtime_now(&replica->logtime, replica_now(replica));
-    fsm_entry_begin(log_time_ms, clock_wall_ms(replica->options.clock), count, out);
-}
-
-static void hook_entry_add(void *owner, struct slice command, struct buf *out) {
-    (void)owner;
-    fsm_entry_add(command, out);
-}
-
-static enum err hook_submit(void *owner, struct slice entry, uint64_t *out_index,
-                            uint64_t *out_term) {
-    struct replica *replica = owner;
-    *out_term = engine_term(replica->engine);
-    return engine_submit(replica->engine, replica_now(replica), ENTRY_COMMAND, entry, out_index);
-}
-
-const struct propose_hooks turn_propose_hooks = {
-    .entry_begin = hook_entry_begin, .entry_add = hook_entry_add, .submit = hook_submit};
-
-static unsigned hook_due(void *owner, msec_t now, struct buf *out, msec_t *out_next) {
-    struct replica *replica = owner;
-    uint64_t next_log_ms;
-    unsigned count =
-        fsm_due_commands(replica->fsm, logtime_now(&replica->logtime, now),
-                         replica->options.quarantine_ms, LIMIT_EXPIRE_BATCH_MAX, out, &next_log_ms);
-    *out_next = logtime_instant(&replica->logtime, next_log_ms);
-    return count;
-}
-
-static void hook_propose(void *owner, struct proposal *proposal) {
-    replica_propose(owner, proposal);
-}
-
-const struct expire_hooks turn_expire_hooks = {.due = hook_due, .propose = hook_propose};
-
-/* ---- reads ---- */
-
-static void hook_look(void *owner, struct readindex_view *out_view) {
-    struct replica *replica = owner;
-    const struct engine *engine = replica->engine;
-    uint64_t commit_index = engine_commit_index(engine);
-    *out_view = (struct readindex_view){.role = engine_role(engine),
-                                        .is_ready = replica_is_ready(replica),
-                                        .self = replica->ballot.server_id,
-                                        .leader = engine_leader(engine),
-                                        .term = engine_term(engine),
-                                        .commit_index = commit_index,
-                                        .commit_term = log_term(replica->log, commit_index),
-                                        .applied_index = fsm_applied_index(replica->fsm),
-                                        .configuration = engine_configuration(engine)};
-}
-
-static void hook_send_frame(void *owner, uint64_t to, const struct frame *frame) {
-    struct replica *replica = owner;
-    peers_send(replica->peers, to, frame);
-}
-
-static void hook_learn_commit(void *owner, uint64_t leader,
-                              const struct frame_read_answer *answer) {
-    struct replica *replica = owner;
-    if (answer->index_term > 0 && log_term(replica->log, answer->index) == answer->index_term) {
-        engine_learn_commit(replica->engine, replica_now(replica), leader, answer->term,
-                            answer->index, answer->index_term);
-    }
-}
-
-const struct readindex_hooks turn_readindex_hooks = {
-    .look = hook_look, .send = hook_send_frame, .learn_commit = hook_learn_commit};
-
-/* ---- members ---- */
-
-static void hook_received(void *owner, uint64_t from, const struct frame *frame) {
-    struct replica *replica = owner;
-    msec_t now = replica_now(replica);
-    if (replica->phase == PHASE_CLOSING) {
-        return;
-    }
-    if (frame->type != FRAME_MESSAGE) {
-        readindex_receive(&replica->readindex, from, frame);
-        return;
-    }
-    engine_receive(replica->engine, now, from, &frame->message);
-    if (frame->message.type == RAFT_APPEND_ENTRIES && from == engine_leader(replica->engine)) {
-        replica->heard_ms = now;
-    }
-}
-
-static void hook_lost(void *owner, uint64_t id) {
-    struct replica *replica = owner;
-    if (replica->phase != PHASE_CLOSING) {
-        engine_leader_lost(replica->engine, replica_now(replica), id);
-    }
-}
-
-/* A majority is connected and nobody leads, as after a start of all: no reason to wait. */
-static void hook_joined(void *owner, uint64_t id) {
-    struct replica *replica = owner;
-    const struct configuration *configuration = engine_configuration(replica->engine);
-    unsigned connected = 0;
-    (void)id;
-    for (unsigned i = 0; i < configuration->count; i++) {
-        const struct configured_member *member = &configuration->members[i];
-        struct peer_status peer;
-        bool is_here = member->member.id == replica->ballot.server_id ||
-                       (peers_find(replica->peers, member->member.id, &peer) && peer.is_connected);
-        connected += member->role == MEMBER_VOTER && is_here;
-    }
-    if (connected > configuration_voters(configuration) / 2) {
-        engine_hasten_election(replica->engine, replica_now(replica));
-    }
-}
-
-const struct peers_hooks turn_peers_hooks = {
-    .received = hook_received, .joined = hook_joined, .lost = hook_lost};
 
 /* ---- the turn ---- */
 
@@ -277,7 +66,7 @@ static void count_applied(struct replica *replica, const struct propose_batch *b
 
 static void apply_one(struct replica *replica, uint64_t index, size_t *size) {
     struct log_entry entry;
-    hook_get_entry(replica, index, &replica->arena, &entry);
+    turn_engine_hooks.get_entry(replica, index, &replica->arena, &entry);
     *size += entry.data.size;
     /* Barriers and configurations are not for the store: only its index moves. */
     struct slice data = entry.type == ENTRY_COMMAND ? entry.data : slice_of(NULL, 0);
@@ -409,6 +198,11 @@ static void round_of_turn(struct replica *replica) {
         write_log(replica);
     }
     apply_entries(replica, engine_apply_index(replica->engine)); /* committed and durable */
+    if (replica->phase < PHASE_STOPPING) {
+        fetch_turn(&replica->fetch, now);
+        ship_turn(&replica->ship, now);
+        snapshots_turn(replica, now);
+    }
     readindex_turn(&replica->readindex, now);
     advance_close(replica, now);
     call_back(replica);
@@ -418,6 +212,8 @@ static void set_timer(struct replica *replica) {
     msec_t now = replica_now(replica);
     msec_t deadline = MIN_OF(engine_deadline(replica->engine), peers_deadline(replica->peers));
     deadline = MIN_OF(deadline, readindex_deadline(&replica->readindex, now));
+    deadline = MIN_OF(deadline, fetch_deadline(&replica->fetch));
+    deadline = MIN_OF(deadline, ship_deadline(&replica->ship, now));
     if (replica_is_ready(replica)) {
         deadline = MIN_OF(deadline, expire_deadline(replica->expire));
     }
@@ -438,7 +234,7 @@ void replica_turn(void *owner) {
         round_of_turn(replica);
         rounds++;
     } while (has_work(replica) && rounds < LIMIT_RAFT_TURN_ROUNDS_MAX);
-    if (replica->phase == PHASE_STOPPING && !replica->work_is_out) {
+    if (replica->phase == PHASE_STOPPING && !loop_is_working(replica->loop)) {
         replica_end(replica);
         return;
     }

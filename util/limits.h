@@ -117,6 +117,17 @@
 #define LIMIT_RAFT_RECONNECT_MIN_MS    20u
 #define LIMIT_RAFT_RECONNECT_MAX_MS    1000u
 #define LIMIT_RAFT_TURN_ROUNDS_MAX     8u
+
+/* Snapshots. One is due after so many entries, or bytes of them. */
+#define LIMIT_SNAPSHOT_ENTRIES_DEFAULT 100000u
+#define LIMIT_SNAPSHOT_LOG_SIZE        (64u * 1024u * 1024u)
+#define LIMIT_SNAPSHOT_KEPT            2u /* files: the newest, and one in case it is damaged */
+#define LIMIT_RAFT_CHUNK_SIZE_MAX      (256u * 1024u) /* of a snapshot on its way to a member */
+#define LIMIT_RAFT_CHUNK_ASK_MS        500u           /* without an answer: asked again */
+#define LIMIT_RAFT_SHIP_IDLE_MS        10000u         /* then a member is no longer waited for */
+#define LIMIT_RAFT_SHIP_PAUSE_MS       5u /* while its connection is busy with other things */
+#define LIMIT_QUOTA_DEFAULT            (UINT64_C(2) << 30) /* bytes of the store; then 507 */
+
 #define LIMIT_PROPOSALS_MAX                                                                        \
     16384u /* waiting and in flight; more is 429 before anything is logged */
 #define LIMIT_PROPOSE_ENTRY_SIZE_MAX     (4u * 1024u * 1024u)

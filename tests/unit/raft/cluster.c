@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ void node_start(struct node *node) {
                                       .heartbeat_ms = 50,
                                       .election_ms = 500,
                                       .quarantine_ms = 1000,
+                                      .snapshot_entries = cluster->snapshot_entries,
                                       .owner = node,
                                       .applied = node_applied,
                                       .changed = node_changed};
@@ -80,8 +82,14 @@ void node_stop(struct node *node) {
 }
 
 void cluster_open(struct cluster *cluster, unsigned count) {
+    cluster_open_snapshots(cluster, count, 0);
+}
+
+void cluster_open_snapshots(struct cluster *cluster, unsigned count, uint64_t snapshot_entries) {
     memset(cluster, 0, sizeof *cluster);
+    (void)signal(SIGPIPE, SIG_IGN); /* as weftd does: a member may go at any time */
     cluster->count = count;
+    cluster->snapshot_entries = snapshot_entries;
     snprintf(cluster->directory, sizeof cluster->directory, "/tmp/weft-raft-XXXXXX");
     assert_non_null(mkdtemp(cluster->directory));
     assert_int_equal(uv_loop_init(&cluster->loop), 0);

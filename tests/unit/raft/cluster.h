@@ -27,10 +27,13 @@ struct cluster {
     bool is_late;
     char directory[64];
     unsigned count;
+    uint64_t snapshot_entries; /* 0: the default */
     struct node nodes[CLUSTER_MAX];
 };
 
 void cluster_open(struct cluster *cluster, unsigned count);
+/* With a snapshot after so many entries. */
+void cluster_open_snapshots(struct cluster *cluster, unsigned count, uint64_t snapshot_entries);
 /* Closes what runs and removes the files. */
 void cluster_close(struct cluster *cluster);
 void node_start(struct node *node);

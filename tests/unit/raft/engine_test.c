@@ -184,7 +184,7 @@ static void node_start(struct node *node) {
     for (uint64_t i = 0; i < node->last; i++) {
         hook_get(node, i + 1, NULL, &entries[i]);
     }
-    engine_start(node->engine, node->net->now, &node->ballot, 1, entries, node->last);
+    engine_start(node->engine, node->net->now, &node->ballot, NULL, 1, entries, node->last);
     free(entries);
 }
 
