@@ -23,6 +23,9 @@ struct config {
     uint64_t heartbeat_ms;
     uint64_t election_ms;
     uint64_t lease_quarantine_s;
+    uint64_t snapshot_entries;
+    uint64_t history_events;
+    uint64_t quota_bytes;
     const char *log_format_text;
     const char *log_level_text;
     /* Parsed. */

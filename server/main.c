@@ -109,6 +109,9 @@ static enum err start_replica(struct weftd *weftd) {
         .heartbeat_ms = (unsigned)config->heartbeat_ms,
         .election_ms = (unsigned)config->election_ms,
         .quarantine_ms = config->lease_quarantine_s * 1000,
+        .snapshot_entries = config->snapshot_entries,
+        .history_events = config->history_events,
+        .quota_size = config->quota_bytes,
         .owner = weftd,
         .applied = applied,
         .changed = changed,
@@ -123,6 +126,7 @@ static enum err start_api(struct weftd *weftd) {
                                   .store = weftd->store,
                                   .replica = weftd->replica,
                                   .name = config->name,
+                                  .quota_size = config->quota_bytes,
                                   .connections_max = weftd->bounds.connections_max,
                                   .watchers_max = weftd->bounds.watchers_max};
     weftd->api = api_open(&options);

@@ -88,6 +88,7 @@
 #define LIMIT_LIST_CHUNK_SIZE         (64u * 1024u)        /* of limit=all, in one turn */
 #define LIMIT_WATCH_STALE_MS          10000u /* without a leader: watchers are sent elsewhere */
 #define LIMIT_HISTORY_EVENTS_DEFAULT  100000u
+#define LIMIT_HISTORY_EVENTS_MAX      100000000u
 #define LIMIT_HISTORY_EVENTS_LEAST                                                                 \
     1000u /* kept though the store is nearly full, if so many are wanted */
 #define LIMIT_HISTORY_SLACK_MAX  1000u /* events beyond what is kept before a compaction */
@@ -120,6 +121,7 @@
 
 /* Snapshots. One is due after so many entries, or bytes of them. */
 #define LIMIT_SNAPSHOT_ENTRIES_DEFAULT 100000u
+#define LIMIT_SNAPSHOT_ENTRIES_MAX     100000000u
 #define LIMIT_SNAPSHOT_LOG_SIZE        (64u * 1024u * 1024u)
 #define LIMIT_SNAPSHOT_KEPT            2u /* files: the newest, and one in case it is damaged */
 #define LIMIT_RAFT_CHUNK_SIZE_MAX      (256u * 1024u) /* of a snapshot on its way to a member */
