@@ -29,8 +29,9 @@ void handle_healthz(struct request *request);
 void handle_readyz(struct request *request);
 /* Ready is who can answer a linearizable read: a leader is known and a majority is there. */
 bool cluster_is_ready(const struct replica_status *status);
-/* h_metrics.c */
+/* h_metrics.c, h_meta.c */
 void handle_metrics(struct request *request);
+void handle_openapi(struct request *request);
 
 /* h_txn.c: many keys at one revision. */
 void handle_txn(struct request *request);
@@ -40,6 +41,8 @@ void handle_lease_renew(struct request *request);
 void handle_lease_revoke(struct request *request);
 void handle_lease_get(struct request *request);
 void handle_lease_list(struct request *request);
+/* The body of a grant, for the API document. */
+extern const struct shape shape_lease_body;
 
 /* The key of the path behind "/v1/". */
 const char *request_path_key(const struct request *request);

@@ -4,41 +4,49 @@
 
 #include <string.h>
 
-enum param_type { PARAM_TYPE_FLAG, PARAM_TYPE_NUMBER, PARAM_TYPE_DURATION, PARAM_TYPE_TEXT };
-
-struct param_row {
-    const char *name;
-    enum param param;
-    enum param_type type;
-    size_t offset;
-    uint64_t max; /* of a number or a duration (ms) */
-};
-
 #define AT(member) offsetof(struct params, member)
 
-static const struct param_row rows[] = {
-    {"timeout", PARAM_TIMEOUT, PARAM_TYPE_DURATION, AT(timeout_ms), LIMIT_CALL_TIMEOUT_MAX_MS},
-    {"consistency", PARAM_CONSISTENCY, PARAM_TYPE_TEXT, AT(consistency), 0},
-    {"min_revision", PARAM_MIN_REVISION, PARAM_TYPE_NUMBER, AT(min_revision), LIMIT_REVISION_MAX},
-    {"meta", PARAM_META, PARAM_TYPE_FLAG, AT(meta), 0},
-    {"limit", PARAM_LIMIT, PARAM_TYPE_TEXT, AT(limit), 0},
-    {"continue", PARAM_CONTINUE, PARAM_TYPE_TEXT, AT(continue_token), 0},
-    {"prefix", PARAM_PREFIX, PARAM_TYPE_TEXT, AT(prefixes), 0},
-    {"selector", PARAM_SELECTOR, PARAM_TYPE_TEXT, AT(selector), 0},
-    {"watch", PARAM_WATCH, PARAM_TYPE_FLAG, AT(watch), 0},
-    {"from", PARAM_FROM, PARAM_TYPE_NUMBER, AT(from), LIMIT_REVISION_MAX},
-    {"previous", PARAM_PREVIOUS, PARAM_TYPE_FLAG, AT(previous), 0},
-    {"index", PARAM_INDEX, PARAM_TYPE_NUMBER, AT(index), LIMIT_REVISION_MAX},
-    {"wait", PARAM_WAIT, PARAM_TYPE_DURATION, AT(wait_ms), LIMIT_LONG_POLL_MAX_MS},
-    {"recursive", PARAM_RECURSIVE, PARAM_TYPE_FLAG, AT(recursive), 0},
-    {"confirm", PARAM_CONFIRM, PARAM_TYPE_NUMBER, AT(confirm), LIMIT_REVISION_MAX},
-    {"force", PARAM_FORCE, PARAM_TYPE_FLAG, AT(force), 0},
-    {"node", PARAM_NODE, PARAM_TYPE_TEXT, AT(node), 0},
-    {"epoch", PARAM_EPOCH, PARAM_TYPE_NUMBER, AT(epoch), LIMIT_REVISION_MAX},
-    {"verbose", PARAM_VERBOSE, PARAM_TYPE_FLAG, AT(verbose), 0},
-    {"dry_run", PARAM_DRY_RUN, PARAM_TYPE_FLAG, AT(dry_run), 0},
-    {"lease", PARAM_LEASE, PARAM_TYPE_TEXT, AT(lease_text), 0},
+/* clang-format off: a row a parameter */
+const struct param_row param_rows[] = {
+    {"timeout", PARAM_TIMEOUT, PARAM_TYPE_DURATION, AT(timeout_ms), LIMIT_CALL_TIMEOUT_MAX_MS,
+     "how long the call may take: 5s, 500ms; a bare number is seconds"},
+    {"consistency", PARAM_CONSISTENCY, PARAM_TYPE_TEXT, AT(consistency), 0,
+     "stale answers at once from the local state, with X-Stale-Ms"},
+    {"min_revision", PARAM_MIN_REVISION, PARAM_TYPE_NUMBER, AT(min_revision), LIMIT_REVISION_MAX,
+     "wait until the local state has reached this revision"},
+    {"meta", PARAM_META, PARAM_TYPE_FLAG, AT(meta), 0, "answer the KV item instead of the value"},
+    {"limit", PARAM_LIMIT, PARAM_TYPE_TEXT, AT(limit), 0,
+     "items of a page; all streams the whole list at one revision"},
+    {"continue", PARAM_CONTINUE, PARAM_TYPE_TEXT, AT(continue_token), 0,
+     "the page behind this one: an answer's `continue`"},
+    {"prefix", PARAM_PREFIX, PARAM_TYPE_TEXT, AT(prefixes), 0,
+     "only keys that begin so, behind the list's path (/v1/watch: whole keys)"},
+    {"selector", PARAM_SELECTOR, PARAM_TYPE_TEXT, AT(selector), 0,
+     "only objects with these labels: k=v,k2!=v2"},
+    {"watch", PARAM_WATCH, PARAM_TYPE_FLAG, AT(watch), 0,
+     "follow the changes instead of answering the list"},
+    {"from", PARAM_FROM, PARAM_TYPE_NUMBER, AT(from), LIMIT_REVISION_MAX,
+     "follow changes after this revision; without it, from now"},
+    {"previous", PARAM_PREVIOUS, PARAM_TYPE_FLAG, AT(previous), 0,
+     "events also show what was there before"},
+    {"index", PARAM_INDEX, PARAM_TYPE_NUMBER, AT(index), LIMIT_REVISION_MAX,
+     "answer as soon as the list has changed after this revision"},
+    {"wait", PARAM_WAIT, PARAM_TYPE_DURATION, AT(wait_ms), LIMIT_LONG_POLL_MAX_MS,
+     "how long to wait for that"},
+    {"recursive", PARAM_RECURSIVE, PARAM_TYPE_FLAG, AT(recursive), 0, "all keys that begin so"},
+    {"confirm", PARAM_CONFIRM, PARAM_TYPE_NUMBER, AT(confirm), LIMIT_REVISION_MAX,
+     "how many keys are expected to go"},
+    {"force", PARAM_FORCE, PARAM_TYPE_FLAG, AT(force), 0, "although leases are lost by it"},
+    {"node", PARAM_NODE, PARAM_TYPE_TEXT, AT(node), 0, "the holder that releases"},
+    {"epoch", PARAM_EPOCH, PARAM_TYPE_NUMBER, AT(epoch), LIMIT_REVISION_MAX,
+     "of the grant that is released"},
+    {"verbose", PARAM_VERBOSE, PARAM_TYPE_FLAG, AT(verbose), 0, "say each condition"},
+    {"dry_run", PARAM_DRY_RUN, PARAM_TYPE_FLAG, AT(dry_run), 0,
+     "answer as if it were written, and write nothing"},
+    {"lease", PARAM_LEASE, PARAM_TYPE_TEXT, AT(lease_text), 0, "attach the key to this TTL lease"},
 };
+/* clang-format on */
+const unsigned param_row_count = ARRAY_COUNT(param_rows);
 
 /* Decimal digits only, at most `max`. */
 static bool parse_number(const char *text, uint64_t max, uint64_t *out_number) {
@@ -99,9 +107,9 @@ static bool parse_flag(const char *text, bool *out_flag) {
 }
 
 static const struct param_row *find_row(const char *name) {
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        if (strcmp(rows[i].name, name) == 0) {
-            return &rows[i];
+    for (unsigned i = 0; i < ARRAY_COUNT(param_rows); i++) {
+        if (strcmp(param_rows[i].name, name) == 0) {
+            return &param_rows[i];
         }
     }
     return NULL;

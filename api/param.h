@@ -66,6 +66,19 @@ struct params {
     bool meta, watch, previous, recursive, force, verbose, dry_run;
 };
 
+enum param_type { PARAM_TYPE_FLAG, PARAM_TYPE_NUMBER, PARAM_TYPE_DURATION, PARAM_TYPE_TEXT };
+
+struct param_row {
+    const char *name;
+    enum param param;
+    enum param_type type;
+    size_t offset;    /* in struct params */
+    uint64_t max;     /* of a number or a duration (ms) */
+    const char *help; /* one line, for the API document */
+};
+extern const struct param_row param_rows[];
+extern const unsigned param_row_count;
+
 /* Reads the parameters of a target; `allowed` is the route's set. Errors: ERR_BAD_REQUEST with the
  * problem filled. */
 MUST_USE enum err params_read(const struct http_target *target, unsigned allowed,

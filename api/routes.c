@@ -15,6 +15,7 @@ const struct route routes[] = {
     {"/healthz", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAM_VERBOSE, handle_healthz},
     {"/readyz", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAM_VERBOSE, handle_readyz},
     {"/metrics", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, 0, handle_metrics},
+    {"/openapi.json", METHOD_GET, NO_KIND, 0, BODY_NONE, 0, handle_openapi},
     {"/v1/cluster", METHOD_GET, NO_KIND, 0, BODY_NONE, PARAM_TIMEOUT | PARAM_CONSISTENCY,
      handle_cluster},
     {"/v1/watch", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_WATCH, handle_watch},

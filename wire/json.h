@@ -72,6 +72,10 @@ void json_put_raw(struct json_writer *writer, struct slice json_text);
 /* A parsed value, written again in canonical form (no white space, members in their order). */
 void json_put_value(struct json_writer *writer, const struct json *json);
 
+/* Compact JSON, as the writer makes it, for people: a value that fits a line of `line_size_max`
+ * bytes stays on it, another has a line for each member. Ends with a line's end. */
+void json_indent(struct slice json, size_t line_size_max, struct buf *out);
+
 /* Key and value at once. */
 void json_member_text(struct json_writer *writer, const char *name, const char *text);
 void json_member_number(struct json_writer *writer, const char *name, uint64_t number);
