@@ -64,6 +64,20 @@ static void put_params(const struct entry *entry, struct json_writer *writer) {
 
 /* --- Bodies. --- */
 
+static void put_json_body(const struct entry *entry, const struct operation *operation,
+                          struct json_writer *writer) {
+    if (operation->body != NULL) {
+        openapi_put_media(JSON_TYPE, operation->body->name, "", writer);
+    } else if (entry->kind->read == NULL) {
+        openapi_put_media(JSON_TYPE, entry->kind->shape->name, "", writer);
+    } else {
+        openapi_put_raw_media(JSON_TYPE,
+                              "{\"description\":\"in one of several forms: see docs/api.md\","
+                              "\"type\":\"object\"}",
+                              writer);
+    }
+}
+
 static void put_body(const struct entry *entry, const struct operation *operation,
                      struct json_writer *writer) {
     if (entry->route->body == BODY_NONE) {
@@ -77,8 +91,7 @@ static void put_body(const struct entry *entry, const struct operation *operatio
     if (entry->route->body == BODY_RAW) {
         openapi_put_raw_media("*/*", "{}", writer);
     } else {
-        const struct shape *shape = operation->body != NULL ? operation->body : entry->kind->shape;
-        openapi_put_media(JSON_TYPE, shape->name, "", writer);
+        put_json_body(entry, operation, writer);
     }
     json_close_object(writer);
     json_close_object(writer);

@@ -55,6 +55,14 @@ static void put_number(const struct field *field, struct json_writer *writer) {
     }
 }
 
+/* A number or a name. */
+static void put_port(struct json_writer *writer) {
+    json_key(writer, "type");
+    json_put_raw(writer, slice_of_text("[\"integer\",\"string\"]"));
+    json_member_number(writer, "minimum", 1);
+    json_member_number(writer, "maximum", LIMIT_PORT_MAX);
+}
+
 /* Either family. */
 static void put_address(struct json_writer *writer) {
     static const char *const formats[] = {"ipv4", "ipv6"};
@@ -107,9 +115,13 @@ static void put_field_type(const struct field *field, struct json_writer *writer
         break;
     case FIELD_BOOL:
         put_type("boolean", writer);
+        json_member_bool(writer, "default", (field->flags & FIELD_TRUE) != 0);
         break;
     case FIELD_NUMBER:
         put_number(field, writer);
+        break;
+    case FIELD_PORT:
+        put_port(writer);
         break;
     case FIELD_ADDRESS:
         put_address(writer);
