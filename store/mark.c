@@ -1,7 +1,8 @@
-/*   slot = magic:u32 sequence:u64 applied_index:u64 applied_term:u64 is_sealed:u8 view_size:u64
- *          view_crc:u32 crc:u32 */
+/*   slot = magic:u32 sequence:u64 applied_index:u64 applied_term:u64 boot:u64 is_sealed:u8
+ *          view_size:u64 view_crc:u32 crc:u32 */
 #include "store/mark.h"
 
+#include "store/tally.h"
 #include "util/buf.h"
 #include "util/crc.h"
 #include "util/log.h"
@@ -14,9 +15,10 @@
 
 #define SLOT_COUNT   2u
 #define SLOT_MAGIC   0x574D524Bu /* "WMRK" */
-#define SLOT_SIZE    45u
+#define SLOT_SIZE    53u
 #define SLOT_SPACING 4096u /* no disk writes two slots at once */
 #define READ_SIZE    (1024u * 1024u)
+#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 
 static bool slot_decode(const uint8_t *bytes, uint64_t *out_sequence,
                         struct mark_state *out_state) {
@@ -25,6 +27,7 @@ static bool slot_decode(const uint8_t *bytes, uint64_t *out_sequence,
     *out_sequence = reader_u64(&reader);
     *out_state = (struct mark_state){.applied_index = reader_u64(&reader),
                                      .applied_term = reader_u64(&reader),
+                                     .boot = reader_u64(&reader),
                                      .is_sealed = reader_u8(&reader) != 0,
                                      .view_size = reader_u64(&reader),
                                      .view_crc = reader_u32(&reader)};
@@ -36,6 +39,7 @@ static void slot_encode(uint64_t sequence, const struct mark_state *state, struc
     buf_put_u64(out, sequence);
     buf_put_u64(out, state->applied_index);
     buf_put_u64(out, state->applied_term);
+    buf_put_u64(out, state->boot);
     buf_put_u8(out, state->is_sealed ? 1 : 0);
     buf_put_u64(out, state->view_size);
     buf_put_u32(out, state->view_crc);
@@ -91,6 +95,19 @@ int mark_write(struct mark *mark, bool is_synced) {
     }
     buf_deinit(&slot);
     return error;
+}
+
+uint64_t mark_boot(const char *boot_id) {
+    char text[64];
+    if (boot_id != NULL) {
+        return tally_hash(slice_of_text(boot_id));
+    }
+    int fd = open(BOOT_ID_PATH, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd >= 0 ? read(fd, text, sizeof text) : -1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return size > 0 ? tally_hash(slice_of(text, (size_t)size)) : 0;
 }
 
 int mark_measure(const char *path, uint64_t *out_size, uint32_t *out_crc) {

@@ -2,6 +2,7 @@
 
 #include "store/apply.h"
 #include "store/history.h"
+#include "store/verify.h"
 #include "store/view.h"
 #include "util/log.h"
 
@@ -86,27 +87,39 @@ static void note_applied(struct store *store) {
     }
 }
 
-/* Whether the view is, byte for byte, the one that was closed. */
-static bool is_whole(const struct store *store) {
-    const struct mark_state *mark = &store->mark.state;
-    char path[4096];
+static bool is_sealed(const struct mark_state *mark, const char *path) {
     uint64_t size;
     uint32_t crc;
-    view_path(store, path, sizeof path);
-    if (!mark->is_sealed) {
-        return false;
-    }
-    if (mark_measure(path, &size, &crc) == 0 && size == mark->view_size && crc == mark->view_crc) {
-        return true;
-    }
-    LOG_WARN("the store's file is damaged: it is built again from the log", LOG_TEXT("path", path));
-    return false;
+    return mark_measure(path, &size, &crc) == 0 && size == mark->view_size && crc == mark->view_crc;
 }
 
-/* Opens the view that was closed well, or an empty one. */
-static enum err open_view(struct store *store, uint64_t map_size) {
+/* Whether the view is the one that was written, to the last byte that counts (store/mark.h). */
+static bool is_whole(const struct store *store, uint64_t boot) {
+    const struct mark_state *mark = &store->mark.state;
+    char path[4096];
+    view_path(store, path, sizeof path);
+    if (access(path, F_OK) != 0) {
+        return false;
+    }
+    if (!mark->is_sealed && (mark->boot == 0 || mark->boot != boot)) {
+        LOG_INFO("the machine stopped while the store was open: it is built again",
+                 LOG_TEXT("path", path));
+        return false;
+    }
+    bool is_whole = mark->is_sealed ? is_sealed(mark, path) : verify_view(path);
+    if (!is_whole) {
+        LOG_WARN("the store's file is damaged: it is built again", LOG_TEXT("path", path));
+    } else if (!mark->is_sealed) {
+        LOG_INFO("the store was not closed, and is whole", LOG_TEXT("path", path));
+    }
+    return is_whole;
+}
+
+/* Opens the view that is there, or an empty one. */
+static enum err open_view(struct store *store, const struct store_options *options) {
+    uint64_t boot = mark_boot(options->boot_id);
     enum err err = ERR_OK;
-    if (!is_whole(store)) {
+    if (!is_whole(store, boot)) {
         err = remove_file(store->directory, ENVIRONMENT_DATA_FILE);
     }
     if (err == ERR_OK) {
@@ -114,8 +127,9 @@ static enum err open_view(struct store *store, uint64_t map_size) {
     }
     if (err == ERR_OK) {
         store->mark.state.is_sealed = false;
+        store->mark.state.boot = boot;
         write_mark(store, true);
-        err = open_environment(store, map_size);
+        err = open_environment(store, options->map_size);
     }
     return err;
 }
@@ -148,7 +162,7 @@ enum err store_open(const struct store_options *options, struct store **out_stor
         err = mark_open(options->directory, &store->mark);
     }
     if (err == ERR_OK) {
-        err = open_view(store, options->map_size);
+        err = open_view(store, options);
         if (err != ERR_OK) {
             mark_close(&store->mark);
         }
@@ -159,6 +173,7 @@ enum err store_open(const struct store_options *options, struct store **out_stor
         return err;
     }
     load_state(store);
+    note_applied(store);
     arena_init(&store->scratch);
     *out_store = store;
     return ERR_OK;

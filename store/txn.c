@@ -19,6 +19,10 @@ static struct slice slice_of_value(const MDB_val *value) {
     return slice_of(value->mv_data, value->mv_size);
 }
 
+const char *txn_table_name(enum table table) {
+    return table_names[table];
+}
+
 void txn_open_tables(struct txn *txn, struct tables *out_tables) {
     for (unsigned i = 0; i < TABLE_COUNT && txn->status == 0; i++) {
         txn->status = mdb_dbi_open(txn->txn, table_names[i], MDB_CREATE, &out_tables->dbi[i]);

@@ -47,6 +47,8 @@ struct txn {
     int status;         /* 0, or the first LMDB or errno code that went wrong */
 };
 
+/* As LMDB knows the table. */
+const char *txn_table_name(enum table table);
 /* Opens all tables inside a fresh write transaction. */
 void txn_open_tables(struct txn *txn, struct tables *out_tables);
 

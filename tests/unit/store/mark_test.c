@@ -58,6 +58,7 @@ static void a_mark_is_read_as_it_was_written(void **state) {
     struct fixture *fixture = *state;
     const struct mark_state written = {.applied_index = UINT64_C(1) << 40,
                                        .applied_term = 7,
+                                       .boot = UINT64_C(0x1234567890ABCDEF),
                                        .is_sealed = true,
                                        .view_size = UINT64_C(1) << 33,
                                        .view_crc = 0xDEADBEEF};
@@ -65,6 +66,7 @@ static void a_mark_is_read_as_it_was_written(void **state) {
     assert_int_equal(mark_write(&fixture->mark, true), 0);
     assert_int_equal(read_again(fixture), written.applied_index);
     assert_int_equal(fixture->mark.state.applied_term, written.applied_term);
+    assert_int_equal(fixture->mark.state.boot, written.boot);
     assert_true(fixture->mark.state.is_sealed);
     assert_int_equal(fixture->mark.state.view_size, written.view_size);
     assert_int_equal(fixture->mark.state.view_crc, written.view_crc);
@@ -101,7 +103,7 @@ static void a_flipped_bit_leaves_a_mark_that_was_true(void **state) {
         assert_int_equal(fflush(file), 0);
     }
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(older_count, 45 * 8); /* the newest slot's every bit is covered */
+    assert_int_equal(older_count, 53 * 8); /* the newest slot's every bit is covered */
 }
 
 static void a_file_that_changed_measures_otherwise(void **state) {
@@ -115,7 +117,7 @@ static void a_file_that_changed_measures_otherwise(void **state) {
     write_index(fixture, 3);
     write_index(fixture, 5);
     assert_int_equal(mark_measure(fixture->path, &size_after, &crc_after), 0);
-    assert_int_equal(size_after, 4096 + 45);
+    assert_int_equal(size_after, 4096 + 53);
     assert_int_not_equal(crc, crc_after);
     assert_int_not_equal(mark_measure("/nowhere/at/all", &size, &crc), 0);
 }
