@@ -155,7 +155,7 @@ class Help(claims.TestCase):
                     self.assertIn(f"scripts/{os.path.basename(path)}", result.stdout)
 
     def test_an_unknown_option_is_refused(self):
-        for name in ("setup", "build", "demo", "test", "check"):
+        for name in ("setup", "build", "demo", "test", "check", "bench"):
             with self.subTest(name=name):
                 self.assertNotEqual(run([f"{SCRIPTS}/{name}", "--nonsense"]).returncode, 0)
 
