@@ -54,10 +54,17 @@ def _rounds(text):
     return int(text)
 
 
+def _output(path):
+    """A run takes long: a file that cannot be written is refused before it."""
+    if not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK) or os.path.isdir(path):
+        raise argparse.ArgumentTypeError(f"'{path}' cannot be written")
+    return path
+
+
 def _options(arguments):
     parser = argparse.ArgumentParser(prog="scripts/bench", allow_abbrev=False)
-    parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--svg", metavar="FILE")
+    parser.add_argument("--json", metavar="FILE", type=_output)
+    parser.add_argument("--svg", metavar="FILE", type=_output)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", metavar="NAME,...", type=_names)
     parser.add_argument("--rounds", metavar="N", type=_rounds)

@@ -198,8 +198,8 @@ class Run(claims.TestCase):
         self.assertEqual(process.returncode, 1)
         self.assertIn("memory and no disk", errors)
 
-    def test_a_name_that_is_no_load_is_refused(self):
-        for options in (["--only", "putt"], ["--rounds", "0"], ["--nonsense"]):
+    def test_an_option_that_makes_no_sense_is_refused(self):
+        for options in (["--only", "putt"], ["--rounds", "0"], ["--json", "/nowhere/rows.json"], ["--nonsense"]):
             with self.subTest(options=options):
                 process = self.start("/var/tmp", *options)
                 process.communicate(timeout=WAIT_S)
