@@ -4,6 +4,8 @@
  * raft_malloc'ed `batch`, freed here once the log has copied them; received entries go in as such a
  * batch and an array that stays ours; a configuration given with RAFT_CONFIGURATION belongs to
  * libraft. The messages of an update live until the next step. */
+#include "raft/engine.h"
+
 #include "raft/engine_parts.h"
 
 #include "raft/outbox.h"

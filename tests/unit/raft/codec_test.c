@@ -13,13 +13,31 @@
 /* after the above */
 #include <cmocka.h>
 
-#define FRAME_COUNT 12u
+#define FRAME_COUNT 15u
 
 static struct raft_entry entries[3] = {
     {.term = 4, .type = RAFT_COMMAND, .buf = {.base = (void *)(uintptr_t) "command", .len = 7}},
     {.term = 5, .type = RAFT_BARRIER},
     {.term = 5, .type = RAFT_CHANGE, .buf = {.base = (void *)(uintptr_t) "change", .len = 6}},
 };
+
+/* The end of a snapshot, with a configuration of one member. */
+static struct snapshot_point make_point(void) {
+    static uint8_t bytes[256];
+    struct configuration configuration = {.count = 1};
+    assert_int_equal(member_parse("s1,127.0.0.1:1,http://s1", &configuration.members[0].member),
+                     ERR_OK);
+    configuration.members[0].member.id = 1;
+    struct buf encoded;
+    buf_init(&encoded);
+    configuration_encode(&configuration, &encoded);
+    size_t size = encoded.size;
+    assert_true(size <= sizeof bytes);
+    memcpy(bytes, encoded.data, size);
+    buf_deinit(&encoded);
+    return (struct snapshot_point){
+        .index = 31, .term = 29, .configuration_index = 7, .configuration = slice_of(bytes, size)};
+}
 
 /* One of each kind. */
 static void make_frames(struct frame frames[FRAME_COUNT]) {
@@ -72,6 +90,16 @@ static void make_frames(struct frame frames[FRAME_COUNT]) {
     frames[10].time_ms = 21;
     frames[11].type = FRAME_PONG;
     frames[11].time_ms = 22;
+    frames[12].type = FRAME_SNAPSHOT;
+    frames[12].snapshot = (struct frame_snapshot){.term = 30, .size = 70000, .point = make_point()};
+    frames[13].type = FRAME_CHUNK_ASK;
+    frames[13].chunk = (struct frame_chunk){.index = 31, .term = 29, .offset = 65536};
+    frames[14].type = FRAME_CHUNK;
+    frames[14].chunk = (struct frame_chunk){.index = 31,
+                                            .term = 29,
+                                            .offset = 65536,
+                                            .total = 70000,
+                                            .bytes = slice_of_text("part of a snapshot")};
 }
 
 static void every_frame_makes_the_round_trip(void **state) {
@@ -230,6 +258,72 @@ static void frame_over_the_bound_is_refused_by_its_length(void **state) {
     arena_deinit(&arena);
 }
 
+static enum err decode_again(const struct frame *frame) {
+    struct arena arena;
+    struct buf bytes;
+    struct frame decoded;
+    size_t size;
+    arena_init(&arena);
+    buf_init(&bytes);
+    codec_encode(frame, &bytes);
+    enum err err = codec_decode(buf_slice(&bytes), &arena, &decoded, &size);
+    buf_deinit(&bytes);
+    arena_deinit(&arena);
+    return err;
+}
+
+static void offers_that_make_no_sense_are_refused(void **state) {
+    (void)state;
+    const struct frame_snapshot good = {.term = 30, .size = 70000, .point = make_point()};
+    struct frame_snapshot bad[9];
+    for (unsigned i = 0; i < ARRAY_COUNT(bad); i++) {
+        bad[i] = good;
+    }
+    bad[0].point.index = 0;
+    bad[1].point.term = 0;
+    bad[2].point.term = 31; /* newer than the leader that offers it */
+    bad[3].size = 0;
+    bad[4].size = UINT64_MAX;
+    bad[5].point.configuration_index = 32; /* behind its end */
+    bad[6].point.configuration_index = 0;
+    bad[7].point.configuration = slice_of_text("no configuration");
+    bad[8].point.index = UINT64_MAX;
+    struct frame frame = {.type = FRAME_SNAPSHOT, .snapshot = good};
+    assert_int_equal(decode_again(&frame), ERR_OK);
+    for (unsigned i = 0; i < ARRAY_COUNT(bad); i++) {
+        frame.snapshot = bad[i];
+        assert_int_equal(decode_again(&frame), ERR_CORRUPT);
+    }
+}
+
+static void chunks_that_make_no_sense_are_refused(void **state) {
+    (void)state;
+    static const uint8_t bytes[LIMIT_RAFT_CHUNK_SIZE_MAX];
+    const struct frame_chunk good = {.index = 5,
+                                     .term = 2,
+                                     .offset = 100,
+                                     .total = 100 + sizeof bytes,
+                                     .bytes = slice_of(bytes, sizeof bytes)};
+    struct frame_chunk bad[6];
+    for (unsigned i = 0; i < ARRAY_COUNT(bad); i++) {
+        bad[i] = good;
+    }
+    bad[0].index = 0;
+    bad[1].term = 0;
+    bad[2].total--; /* it would end behind the file */
+    bad[3].offset = good.total;
+    bad[4].bytes.size = 0;
+    bad[5].total = 0; /* gone, and yet some bytes */
+    struct frame frame = {.type = FRAME_CHUNK, .chunk = good};
+    assert_int_equal(decode_again(&frame), ERR_OK);
+    for (unsigned i = 0; i < ARRAY_COUNT(bad); i++) {
+        frame.chunk = bad[i];
+        assert_int_equal(decode_again(&frame), ERR_CORRUPT);
+    }
+    frame.chunk = (struct frame_chunk){.index = 5, .term = 2, .offset = 100}; /* gone */
+    assert_int_equal(decode_again(&frame), ERR_OK);
+}
+
 static void snapshot_messages_have_no_frame(void **state) {
     (void)state;
     struct arena arena;
@@ -289,6 +383,8 @@ int main(void) {
         cmocka_unit_test(every_truncated_payload_is_refused),
         cmocka_unit_test(surplus_bytes_and_wrong_checksums_are_refused),
         cmocka_unit_test(frame_over_the_bound_is_refused_by_its_length),
+        cmocka_unit_test(offers_that_make_no_sense_are_refused),
+        cmocka_unit_test(chunks_that_make_no_sense_are_refused),
         cmocka_unit_test(snapshot_messages_have_no_frame),
         cmocka_unit_test(random_bytes_never_crash),
     };

@@ -1,10 +1,9 @@
-/* Engines in one process, joined by an in-memory network that speaks real frames: elections,
- * commits, and the configuration that libraft alone would lose. */
-#include "raft/codec.h"
-#include "raft/engine.h"
+/* Engines of a small cluster: elections, commits, and the configuration that libraft alone would
+ * lose. */
+#include "engine_net.h"
 
+#include "raft/codec.h"
 #include "util/limits.h"
-#include "util/rand.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,331 +13,6 @@
 /* after the above */
 #include <cmocka.h>
 
-#define NODE_MAX 5u
-#define LOG_MAX  4096u
-
-struct entry {
-    uint64_t term;
-    enum entry_type type;
-    struct buf data;
-};
-
-struct node {
-    struct net *net;
-    struct engine *engine; /* NULL: down */
-    struct ballot ballot;
-    struct entry log[LOG_MAX]; /* index - 1 */
-    uint64_t last;
-    uint64_t durable;
-    uint64_t applied;
-    bool is_cut;
-};
-
-struct envelope {
-    struct list link;
-    uint64_t from, to;
-    struct buf bytes;
-};
-
-struct net {
-    msec_t now;
-    unsigned count;
-    struct node nodes[NODE_MAX];
-    struct list wire;
-    struct rand rand;
-    bool is_lossy;
-    unsigned stray_count; /* messages to members that the network does not have */
-    struct buf trace;
-    uint64_t committed_terms[LOG_MAX]; /* term of each applied index: all must agree */
-    uint64_t leaders[LOG_MAX];         /* of each term */
-};
-
-static struct node *node_of(struct net *net, uint64_t id) {
-    return &net->nodes[id - 1];
-}
-
-static uint64_t id_of(const struct node *node) {
-    return (uint64_t)(node - node->net->nodes) + 1;
-}
-
-static void hook_save(void *owner, uint64_t term, uint64_t vote) {
-    struct node *node = owner;
-    assert_true(term >= node->ballot.term);
-    /* Never two votes in a term. */
-    assert_true(term > node->ballot.term || node->ballot.vote == 0 || node->ballot.vote == vote);
-    node->ballot.term = term;
-    node->ballot.vote = vote;
-}
-
-static void set_entry(struct node *node, uint64_t index, const struct log_entry *entry) {
-    assert_true(index >= 1 && index <= LOG_MAX);
-    struct entry *slot = &node->log[index - 1];
-    buf_clear(&slot->data);
-    slot->term = entry->term;
-    slot->type = entry->type;
-    buf_append(&slot->data, entry->data.data, entry->data.size);
-}
-
-static void hook_append(void *owner, uint64_t index, const struct log_entry *entries,
-                        unsigned count) {
-    struct node *node = owner;
-    assert_true(index <= node->last + 1);
-    assert_true(index > node->applied); /* what is applied is never replaced */
-    for (unsigned i = 0; i < count; i++) {
-        set_entry(node, index + i, &entries[i]);
-    }
-    node->last = index + count - 1;
-    node->durable = MIN_OF(node->durable, index - 1);
-}
-
-static void hook_send(void *owner, uint64_t to, const struct raft_message *message) {
-    struct node *node = owner;
-    struct net *net = node->net;
-    net->stray_count += to > net->count;
-    if (to < 1 || to > net->count || node->is_cut ||
-        (net->is_lossy && rand_below(&net->rand, 10) == 0)) {
-        return;
-    }
-    struct envelope *envelope = must_alloc_zeroed(1, sizeof *envelope);
-    envelope->from = id_of(node);
-    envelope->to = to;
-    buf_init(&envelope->bytes);
-    struct frame frame = {.type = FRAME_MESSAGE, .message = *message};
-    codec_encode(&frame, &envelope->bytes);
-    list_init(&envelope->link);
-    list_append(&net->wire, &envelope->link);
-}
-
-static size_t hook_room(void *owner, uint64_t to) {
-    (void)owner;
-    (void)to;
-    return LIMIT_RAFT_PEER_QUEUE_SIZE_MAX;
-}
-
-static void hook_get(void *owner, uint64_t index, struct arena *arena,
-                     struct log_entry *out_entry) {
-    struct node *node = owner;
-    (void)arena;
-    assert_true(index >= 1 && index <= node->last);
-    const struct entry *slot = &node->log[index - 1];
-    *out_entry =
-        (struct log_entry){.term = slot->term, .type = slot->type, .data = buf_slice(&slot->data)};
-}
-
-static uint64_t hook_last_change(void *owner, uint64_t upto) {
-    struct node *node = owner;
-    for (uint64_t index = MIN_OF(upto, node->last); index > 0; index--) {
-        if (node->log[index - 1].type == ENTRY_CHANGE) {
-            return index;
-        }
-    }
-    return 0;
-}
-
-static void hook_changed(void *owner) {
-    struct node *node = owner;
-    struct net *net = node->net;
-    if (engine_role(node->engine) != ROLE_LEADER) {
-        return;
-    }
-    uint64_t term = engine_term(node->engine);
-    uint64_t *leader = &net->leaders[term];
-    assert_true(*leader == 0 || *leader == id_of(node)); /* one leader a term */
-    if (*leader == 0) {
-        buf_appendf(&net->trace, "%llu leads term %llu\n", (unsigned long long)id_of(node),
-                    (unsigned long long)term);
-    }
-    *leader = id_of(node);
-}
-
-/* The members with ids 1..count. */
-static void make_configuration(unsigned count, struct buf *out) {
-    struct configuration configuration = {.count = count};
-    for (unsigned i = 0; i < count; i++) {
-        struct member *member = &configuration.members[i].member;
-        char text[64];
-        snprintf(text, sizeof text, "s%u,127.0.0.1:%u,http://s%u", i + 1, i + 1, i + 1);
-        assert_int_equal(member_parse(text, member), ERR_OK);
-        member->id = i + 1;
-    }
-    configuration_encode(&configuration, out);
-}
-
-static void node_start(struct node *node) {
-    struct engine_hooks hooks = {.owner = node,
-                                 .save_ballot = hook_save,
-                                 .append = hook_append,
-                                 .send = hook_send,
-                                 .room = hook_room,
-                                 .get_entry = hook_get,
-                                 .last_change = hook_last_change,
-                                 .changed = hook_changed};
-    struct engine_options options = {.id = id_of(node),
-                                     .address = "self",
-                                     .heartbeat_ms = 50,
-                                     .election_ms = 500,
-                                     .seed = (unsigned)(id_of(node) * 7919)};
-    node->last = node->durable; /* the crash took the rest */
-    node->engine = engine_new(&options, &hooks);
-    struct log_entry *entries = must_alloc_zeroed((size_t)node->last + 1, sizeof *entries);
-    for (uint64_t i = 0; i < node->last; i++) {
-        hook_get(node, i + 1, NULL, &entries[i]);
-    }
-    engine_start(node->engine, node->net->now, &node->ballot, NULL, 1, entries, node->last);
-    free(entries);
-}
-
-static void node_crash(struct node *node) {
-    engine_free(node->engine);
-    node->engine = NULL;
-}
-
-static void net_open(struct net *net, unsigned count) {
-    memset(net, 0, sizeof *net);
-    net->now = 1000;
-    net->count = count;
-    list_init(&net->wire);
-    rand_seed(&net->rand, 4711);
-    buf_init(&net->trace);
-    struct buf bytes;
-    buf_init(&bytes);
-    make_configuration(count, &bytes);
-    for (unsigned i = 0; i < count; i++) {
-        struct node *node = &net->nodes[i];
-        node->net = net;
-        struct log_entry first = {.term = 1, .type = ENTRY_CHANGE, .data = buf_slice(&bytes)};
-        set_entry(node, 1, &first);
-        node->durable = 1;
-        node->ballot.term = 1;
-        node_start(node);
-    }
-    buf_deinit(&bytes);
-}
-
-static void drop_envelope(struct envelope *envelope) {
-    buf_deinit(&envelope->bytes);
-    free(envelope);
-}
-
-static void net_close(struct net *net) {
-    struct list *link;
-    while ((link = list_take_first(&net->wire)) != NULL) {
-        drop_envelope(CONTAINER_OF(link, struct envelope, link));
-    }
-    for (unsigned i = 0; i < net->count; i++) {
-        if (net->nodes[i].engine != NULL) {
-            node_crash(&net->nodes[i]);
-        }
-        for (unsigned j = 0; j < LOG_MAX; j++) {
-            buf_deinit(&net->nodes[i].log[j].data);
-        }
-    }
-    buf_deinit(&net->trace);
-}
-
-static void deliver(struct net *net, struct envelope *envelope) {
-    struct node *node = node_of(net, envelope->to);
-    if (node->engine == NULL || node->is_cut || node_of(net, envelope->from)->is_cut) {
-        return;
-    }
-    struct arena arena;
-    arena_init(&arena);
-    struct frame frame;
-    size_t size;
-    assert_int_equal(codec_decode(buf_slice(&envelope->bytes), &arena, &frame, &size), ERR_OK);
-    engine_receive(node->engine, net->now, envelope->from, &frame.message);
-    arena_deinit(&arena);
-}
-
-/* Committed and durable entries are applied; every node must see the same. */
-static void node_apply(struct node *node) {
-    while (node->applied < engine_apply_index(node->engine)) {
-        uint64_t index = ++node->applied;
-        assert_true(index <= node->durable);
-        uint64_t *term = &node->net->committed_terms[index];
-        assert_true(*term == 0 || *term == node->log[index - 1].term);
-        *term = node->log[index - 1].term;
-    }
-}
-
-static void node_sync(struct node *node) {
-    if (node->durable < node->last) {
-        node->durable = node->last;
-        engine_persisted(node->engine, node->net->now, node->durable);
-    }
-    node_apply(node);
-}
-
-/* One millisecond: timeouts, then messages until the wire is quiet, disks in between. */
-static void net_step(struct net *net) {
-    net->now++;
-    for (unsigned i = 0; i < net->count; i++) {
-        if (net->nodes[i].engine != NULL) {
-            engine_tick(net->nodes[i].engine, net->now);
-        }
-    }
-    struct list *link;
-    unsigned delivered = 0;
-    while ((link = list_take_first(&net->wire)) != NULL && delivered++ < 1000) {
-        struct envelope *envelope = CONTAINER_OF(link, struct envelope, link);
-        deliver(net, envelope);
-        struct node *node = node_of(net, envelope->to);
-        if (node->engine != NULL && (!net->is_lossy || rand_below(&net->rand, 3) == 0)) {
-            node_sync(node);
-        }
-        drop_envelope(envelope);
-    }
-    for (unsigned i = 0; i < net->count; i++) {
-        if (net->nodes[i].engine != NULL && !net->is_lossy) {
-            node_sync(&net->nodes[i]);
-        }
-    }
-}
-
-static struct node *net_leader(struct net *net) {
-    struct node *leader = NULL;
-    for (unsigned i = 0; i < net->count; i++) {
-        struct node *node = &net->nodes[i];
-        if (node->engine != NULL && engine_role(node->engine) == ROLE_LEADER &&
-            (leader == NULL || engine_term(node->engine) > engine_term(leader->engine))) {
-            leader = node;
-        }
-    }
-    return leader;
-}
-
-static struct node *net_elect(struct net *net) {
-    for (unsigned i = 0; i < 10000; i++) {
-        struct node *leader = net_leader(net);
-        if (leader != NULL && !leader->is_cut) {
-            return leader;
-        }
-        net_step(net);
-    }
-    fail_msg("no leader");
-    return NULL;
-}
-
-static void net_run(struct net *net, unsigned ms) {
-    for (unsigned i = 0; i < ms; i++) {
-        net_step(net);
-    }
-}
-
-static uint64_t put(struct node *node, const char *text) {
-    uint64_t index = 0;
-    assert_int_equal(
-        engine_submit(node->engine, node->net->now, ENTRY_COMMAND, slice_of_text(text), &index),
-        ERR_OK);
-    return index;
-}
-
-static void assert_all_applied(struct net *net, uint64_t index) {
-    for (unsigned i = 0; i < net->count; i++) {
-        assert_int_equal(net->nodes[i].applied, index);
-    }
-}
-
 static void three_engines_elect_one_leader_and_commit(void **state) {
     (void)state;
     struct net net;
@@ -347,17 +21,17 @@ static void three_engines_elect_one_leader_and_commit(void **state) {
     net_run(&net, 60);
     uint64_t barrier = leader->last;
     assert_int_equal(leader->log[barrier - 1].term, engine_term(leader->engine));
-    assert_int_equal(put(leader, "a"), barrier + 1);
-    assert_int_equal(put(leader, "b"), barrier + 2);
+    assert_int_equal(net_put(leader, "a"), barrier + 1);
+    assert_int_equal(net_put(leader, "b"), barrier + 2);
     net_run(&net, 110); /* two heartbeats tell the followers */
-    assert_all_applied(&net, barrier + 2);
+    net_assert_all_applied(&net, barrier + 2);
     for (unsigned i = 0; i < net.count; i++) {
-        assert_int_equal(engine_leader(net.nodes[i].engine), id_of(leader));
+        assert_int_equal(engine_leader(net.nodes[i].engine), node_id(leader));
         assert_int_equal(engine_commit_index(net.nodes[i].engine), barrier + 2);
         assert_int_equal(engine_match_index(leader->engine, i + 1), barrier + 2);
     }
     char expected[64];
-    snprintf(expected, sizeof expected, "%llu leads term 2\n", (unsigned long long)id_of(leader));
+    snprintf(expected, sizeof expected, "%llu leads term 2\n", (unsigned long long)node_id(leader));
     assert_string_equal(buf_text(&net.trace), expected);
     net_close(&net);
 }
@@ -372,7 +46,7 @@ static void same_seeds_give_the_same_trace(void **state) {
         nets[i]->is_lossy = true;
         for (unsigned round = 0; round < 3; round++) {
             struct node *leader = net_elect(nets[i]);
-            (void)put(leader, "x");
+            (void)net_put(leader, "x");
             net_run(nets[i], 200);
             node_crash(leader);
             net_run(nets[i], 3000);
@@ -409,17 +83,17 @@ static void cut_off_leader_steps_down_and_loses_its_suffix(void **state) {
     struct node *old = net_elect(&net);
     net_run(&net, 120);
     old->is_cut = true;
-    uint64_t lost = put(old, "lost");
+    uint64_t lost = net_put(old, "lost");
     net_run(&net, 4000);
     assert_int_not_equal(engine_role(old->engine), ROLE_LEADER);
     struct node *leader = net_leader(&net);
     assert_non_null(leader);
     assert_ptr_not_equal(leader, old);
-    uint64_t kept = put(leader, "kept");
+    uint64_t kept = net_put(leader, "kept");
     assert_true(old->applied < lost);
     old->is_cut = false;
     net_run(&net, 2000);
-    assert_all_applied(&net, net_leader(&net)->last);
+    net_assert_all_applied(&net, net_leader(&net)->last);
     assert_int_equal(old->log[kept - 1].data.size, 4);
     assert_memory_equal(old->log[kept - 1].data.data, "kept", 4);
     net_close(&net);
@@ -445,7 +119,7 @@ static void lost_leader_is_replaced_soon(void **state) {
     net_open(&net, 3);
     struct node *leader = net_elect(&net);
     net_run(&net, 120);
-    uint64_t id = id_of(leader);
+    uint64_t id = node_id(leader);
     node_crash(leader);
     for (unsigned i = 0; i < net.count; i++) {
         if (net.nodes[i].engine != NULL) {
@@ -466,7 +140,7 @@ static void false_alarm_does_not_depose_a_healthy_leader(void **state) {
     uint64_t term = engine_term(leader->engine);
     for (unsigned round = 0; round < 50; round++) {
         struct node *other = &net.nodes[leader == &net.nodes[0] ? 1 : 0];
-        engine_leader_lost(other->engine, net.now, id_of(leader));
+        engine_leader_lost(other->engine, net.now, node_id(leader));
         net_run(&net, 37);
     }
     assert_ptr_equal(net_leader(&net), leader);
@@ -506,7 +180,7 @@ static void configuration_inside_a_batch_is_not_lost(void **state) {
     struct node *node = node_of(&net, 2);
     struct buf four;
     buf_init(&four);
-    make_configuration(4, &four);
+    net_make_configuration(4, &four);
     struct raft_entry entries[4] = {command_of(2), command_of(2), change_of(2, &four),
                                     command_of(2)};
     feed(node, 1, 1, entries, 4, 1, 2);
@@ -528,8 +202,8 @@ static void second_configuration_before_the_first_commit_is_not_lost(void **stat
     struct buf five;
     buf_init(&four);
     buf_init(&five);
-    make_configuration(4, &four);
-    make_configuration(5, &five);
+    net_make_configuration(4, &four);
+    net_make_configuration(5, &five);
     struct raft_entry entries[3] = {change_of(2, &four), command_of(2), change_of(2, &five)};
     feed(node, 1, 1, entries, 3, 1, 2);
     assert_int_equal(engine_configuration(node->engine)->count, 5);
@@ -550,7 +224,7 @@ static void truncated_configuration_is_rolled_back(void **state) {
     struct node *node = node_of(&net, 2);
     struct buf four;
     buf_init(&four);
-    make_configuration(4, &four);
+    net_make_configuration(4, &four);
     struct raft_entry entries[3] = {command_of(2), command_of(2), change_of(2, &four)};
     feed(node, 1, 1, entries, 3, 1, 2);
     assert_int_equal(engine_configuration(node->engine)->count, 4);
@@ -635,7 +309,7 @@ static void large_backlog_is_sent_in_bounded_messages(void **state) {
     memset(text, 'x', size);
     text[size] = '\0';
     for (unsigned i = 0; i < 10; i++) { /* 30 MiB: more than a frame */
-        (void)put(leader, text);
+        (void)net_put(leader, text);
         net_run(&net, 5);
     }
     behind->is_cut = false;
@@ -682,9 +356,9 @@ static void rough_weather_breaks_no_invariant(void **state) {
     net_run(&net, 5000);
     struct node *leader = net_leader(&net);
     assert_non_null(leader);
-    (void)put(leader, "calm");
+    (void)net_put(leader, "calm");
     net_run(&net, 200);
-    assert_all_applied(&net, leader->last);
+    net_assert_all_applied(&net, leader->last);
     assert_true(puts > 50);
     net_close(&net);
 }
