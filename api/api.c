@@ -1,6 +1,6 @@
 #include "api/api.h"
 
-#include "api/h_list.h"
+#include "api/body_stream.h"
 #include "api/leader.h"
 #include "api/request.h"
 
@@ -12,7 +12,7 @@
 /* One turn of what wants to go on: streams and watchers that catch up. */
 static void turn(uv_idle_t *idle) {
     struct api *api = idle->data;
-    bool streams_go_on = list_streams_turn(api);
+    bool streams_go_on = body_streams_turn(api);
     bool watchers_go_on = watch_hub_turn(&api->hub);
     if (!streams_go_on && !watchers_go_on) {
         int result = uv_idle_stop(idle);

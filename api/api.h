@@ -35,12 +35,13 @@ struct api {
     struct api_counters counters;
     struct forwarder forwarder;
     struct alarm_clock *alarms;
-    struct list requests;       /* all that are not done */
-    struct list revision_waits; /* of requests: min_revision is not reached */
-    struct list leader_waits;   /* of requests: nobody takes them (leader.c) */
-    struct alarm leader_look;   /* set while some of these are there */
-    struct list streams;        /* of requests: lists that are being streamed (h_list.c) */
-    unsigned stream_count;
+    struct list requests;        /* all that are not done */
+    struct list revision_waits;  /* of requests: min_revision is not reached */
+    struct list leader_waits;    /* of requests: nobody takes them (leader.c) */
+    struct alarm leader_look;    /* set while some of these are there */
+    struct list streams;         /* answers that are being written (body_stream.c) */
+    unsigned list_count;         /* of them, lists */
+    unsigned snapshot_count;     /* of them, snapshots */
     struct uv_idle_s *idle;      /* runs while a stream or a watcher has more to take */
     struct uv_timer_s *bookmark; /* BOOKMARKs for all watchers */
     unsigned open_handles;

@@ -3,6 +3,7 @@
  * carry the first page's revision, so that a watch from it misses nothing. */
 #include "api/h_list.h"
 
+#include "api/body_stream.h"
 #include "api/handlers.h"
 #include "api/render.h"
 
@@ -28,11 +29,12 @@ struct listing {
     struct json_writer writer;
 };
 
+/* One view of the store, kept open over several turns. */
 struct list_stream {
+    struct body_stream stream;
+    struct api *api;
     struct store_read read;
     struct listing listing;
-    struct request *request;
-    struct list node; /* in api->streams */
 };
 
 const char *list_key_prefix(struct request *request) {
@@ -183,47 +185,18 @@ static void reply_page(struct request *request, struct listing *listing) {
 
 /* --- Streaming. --- */
 
-void list_stream_release(struct request *request) {
-    struct list_stream *stream = request->stream;
-    if (stream == NULL) {
-        return;
-    }
-    request->stream = NULL;
-    list_remove(&stream->node);
-    request->api->stream_count--;
+static void release(struct body_stream *body) {
+    struct list_stream *stream = CONTAINER_OF(body, struct list_stream, stream);
+    stream->api->list_count--;
     listing_deinit(&stream->listing);
     store_read_end(&stream->read);
 }
 
-static void begin_stream(struct request *request, const struct listing *listing) {
-    struct api *api = request->api;
-    struct list_stream *stream = arena_alloc(request->arena, sizeof *stream);
-    if (api->stream_count == STREAMS_MAX) {
-        request->problem.retry_after_s = 1;
-        request_fail(request, ERR_OVERLOADED, "%u lists are being streamed already", STREAMS_MAX);
-        return;
-    }
-    if (!request_view(request, &stream->read)) {
-        return;
-    }
-    stream->request = request;
-    stream->listing = *listing;
-    if (listing->after == NULL) {
-        stream->listing.revision = stream->read.revision;
-    }
-    listing_init(&stream->listing, LIMIT_LIST_CHUNK_SIZE);
-    open_body(&stream->listing);
-    list_append(&api->streams, &stream->node);
-    api->stream_count++;
-    request->stream = stream;
-    request_stream(request, JSON_TYPE);
-    api_wake(api);
-}
-
 /* One chunk. The stream is released with the last one. */
-static void write_chunk(struct list_stream *stream) {
+static void write_chunk(struct body_stream *body) {
+    struct list_stream *stream = CONTAINER_OF(body, struct list_stream, stream);
     struct listing *listing = &stream->listing;
-    struct request *request = stream->request;
+    struct request *request = body->request;
     if (!store_read_is_open(&stream->read)) { /* the store was replaced: the rest is not there */
         request_abort_stream(request);
         return;
@@ -245,16 +218,27 @@ static void write_chunk(struct list_stream *stream) {
     request_end_stream(request);
 }
 
-bool list_streams_turn(struct api *api) {
-    bool wants_more = false;
-    LIST_FOR_EACH(&api->streams, node) {
-        struct list_stream *stream = CONTAINER_OF(node, struct list_stream, node);
-        if (exchange_queued_size(stream->request->exchange) <= LIMIT_LIST_CHUNK_SIZE) {
-            write_chunk(stream);
-            wants_more = true;
-        }
+static void begin_stream(struct request *request, const struct listing *listing) {
+    struct api *api = request->api;
+    struct list_stream *stream = arena_alloc(request->arena, sizeof *stream);
+    if (api->list_count == STREAMS_MAX) {
+        request->problem.retry_after_s = 1;
+        request_fail(request, ERR_OVERLOADED, "%u lists are being streamed already", STREAMS_MAX);
+        return;
     }
-    return wants_more && !list_is_empty(&api->streams);
+    if (!request_view(request, &stream->read)) {
+        return;
+    }
+    stream->stream = (struct body_stream){.write = write_chunk, .release = release};
+    stream->api = api;
+    stream->listing = *listing;
+    if (listing->after == NULL) {
+        stream->listing.revision = stream->read.revision;
+    }
+    listing_init(&stream->listing, LIMIT_BODY_CHUNK_SIZE);
+    open_body(&stream->listing);
+    api->list_count++;
+    body_stream_begin(&stream->stream, request, JSON_TYPE);
 }
 
 /* --- The handler. --- */

@@ -43,6 +43,7 @@ static void read_replica(struct api *api, struct scrape *scrape) {
     scrape->is_ready = cluster_is_ready(&scrape->status);
     scrape->is_leader = scrape->status.is_leader;
     scrape->has_leader = scrape->status.leader_id != 0;
+    scrape->is_fetching = scrape->status.is_fetching;
     scrape->leader_silence_ms = replica_stale_ms(replica);
     scrape->voters = scrape->status.voters;
     scrape->voters_reachable = scrape->status.reachable;
@@ -65,7 +66,8 @@ void scrape_read(struct api *api, struct scrape *out_scrape) {
                               .watchers_behind = count_nodes(&api->hub.behind),
                               .watch_events = api->hub.events,
                               .watch_bookmarks = api->hub.bookmarks,
-                              .list_streams = api->stream_count,
+                              .list_streams = api->list_count,
+                              .snapshot_streams = api->snapshot_count,
                               .requests = count_nodes(&api->requests)};
     read_process(api->options.clock, scrape);
     read_replica(api, scrape);

@@ -29,6 +29,8 @@ void handle_healthz(struct request *request);
 void handle_readyz(struct request *request);
 /* Ready is who can answer a linearizable read: a leader is known and a majority is there. */
 bool cluster_is_ready(const struct replica_status *status);
+/* h_snapshot.c */
+void handle_snapshot(struct request *request);
 /* h_metrics.c, h_meta.c */
 void handle_metrics(struct request *request);
 void handle_openapi(struct request *request);

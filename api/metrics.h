@@ -47,11 +47,13 @@ struct scrape {
     uint64_t is_leader;
     uint64_t has_leader;
     uint64_t leader_silence_ms;
+    uint64_t is_fetching;
     uint64_t watchers;
     uint64_t watchers_behind;
     uint64_t watch_events;
     uint64_t watch_bookmarks;
     uint64_t list_streams;
+    uint64_t snapshot_streams;
     uint64_t requests;
     uint64_t voters;
     uint64_t voters_reachable;

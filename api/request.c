@@ -4,7 +4,7 @@
  * handler, the wait failed, the deadline passed (late), the client gone. */
 #include "api/request.h"
 
-#include "api/h_list.h"
+#include "api/body_stream.h"
 #include "api/leader.h"
 #include "api/write.h"
 
@@ -355,7 +355,7 @@ static void deadline_passed(struct alarm *alarm) {
 static void finish(struct request *request) {
     cancel_wait(request);
     watch_stop(&request->api->hub, &request->watcher);
-    list_stream_release(request);
+    body_stream_release(request);
     buf_deinit(&request->command);
     list_remove(&request->node);
     move(request, REQUEST_DONE);

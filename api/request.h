@@ -40,7 +40,7 @@ enum request_wait {
     WAIT_CHANGE    /* long poll: for an event */
 };
 
-struct list_stream; /* h_list.c */
+struct body_stream;
 typedef void (*request_resume_cb)(struct request *request);
 
 struct request {
@@ -73,7 +73,7 @@ struct request {
     struct call *call;               /* WAIT_FORWARD */
     struct forward_target *forwarded_to;
     struct watcher watcher;     /* WAIT_CHANGE, and watches */
-    struct list_stream *stream; /* a list that is being streamed */
+    struct body_stream *stream; /* an answer that takes several turns */
 };
 
 /* serve/'s callback: a new request; `owner` is the API. */

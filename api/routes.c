@@ -20,6 +20,8 @@ const struct route routes[] = {
      handle_cluster},
     {"/v1/watch", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_WATCH, handle_watch},
 
+    {"/v1/snapshot", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_READ, handle_snapshot},
+
     {"/v1/kv", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, PARAMS_LIST, handle_list},
     {"/v1/kv", METHOD_DELETE, NO_KIND, ROUTE_WRITE, BODY_NONE, DELETE_ALL, handle_kv_delete_all},
     {"/v1/kv/**", METHOD_GET, NO_KIND, ROUTE_ANY_TYPE, BODY_NONE, READ_OBJECT | PARAM_META,

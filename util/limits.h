@@ -85,7 +85,7 @@
 #define LIMIT_WATCH_CATCH_UP_EVENTS   1000u /* read for one watcher in one turn of the loop */
 #define LIMIT_WATCH_CATCH_UP_WATCHERS 16u   /* that catch up in one turn */
 #define LIMIT_LIST_BODY_SIZE_MAX      (8u * 1024u * 1024u) /* a page that is larger ends early */
-#define LIMIT_LIST_CHUNK_SIZE         (64u * 1024u)        /* of limit=all, in one turn */
+#define LIMIT_BODY_CHUNK_SIZE         (64u * 1024u)        /* of a streamed answer, in one turn */
 #define LIMIT_WATCH_STALE_MS          10000u /* without a leader: watchers are sent elsewhere */
 #define LIMIT_HISTORY_EVENTS_DEFAULT  100000u
 #define LIMIT_HISTORY_EVENTS_MAX      100000000u
@@ -96,6 +96,7 @@
 
 /* The view and its snapshots. */
 #define LIMIT_SNAPSHOT_CHUNK_SIZE    (64u * 1024u) /* of records; one more record may end in it */
+#define LIMIT_SNAPSHOT_DOWNLOADS_MAX 4u            /* at once; each holds a view of the store */
 #define LIMIT_SNAPSHOT_NOTE_SIZE_MAX (64u * 1024u)
 #define LIMIT_VIEW_BUILD_SIZE        (16u * 1024u * 1024u) /* of records in one transaction */
 #define LIMIT_VIEW_VERIFY_TIMEOUT_S  60u
