@@ -59,6 +59,12 @@ class DamagedFiles(claims.TestCase):
         self.member.process = None
         self.assertIn(reason, "\n".join(self.member.log_tail()))
 
+    def test_the_view_of_a_killed_server_is_kept_when_it_is_whole(self):
+        self.member.kill()
+        self.member.start()
+        self.assertIn("and is whole", "\n".join(self.member.log_tail()))
+        self.check_answers()
+
     def test_flipped_bits_in_the_view_of_a_killed_server_are_not_served(self):
         self.member.kill()
         self.flip_a_bit_of_each_value()

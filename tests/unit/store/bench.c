@@ -95,12 +95,16 @@ uint64_t bench_replay(struct bench *bench) {
     return digest;
 }
 
+void bench_run_encoded(struct bench *bench, struct slice command) {
+    bench->outcome = (struct outcome){.arena = &bench->arena};
+    apply_entry(bench, command, &bench->outcome);
+}
+
 enum err bench_run(struct bench *bench, enum command_id id, const void *arguments) {
     struct buf command;
     buf_init(&command);
     command_encode(id, arguments, &command);
-    bench->outcome = (struct outcome){.arena = &bench->arena};
-    apply_entry(bench, buf_slice(&command), &bench->outcome);
+    bench_run_encoded(bench, buf_slice(&command));
     buf_deinit(&command);
     return bench->outcome.problem.err;
 }
@@ -169,8 +173,7 @@ unsigned bench_expire(struct bench *bench, uint64_t quarantine_ms) {
     unsigned count = store_upkeep(bench->store, &upkeep, &due, &next_ms);
     struct reader reader = reader_of(due.data, due.size);
     for (unsigned i = 0; i < count; i++) {
-        bench->outcome = (struct outcome){.arena = &bench->arena};
-        apply_entry(bench, reader_bytes(&reader), &bench->outcome);
+        bench_run_encoded(bench, reader_bytes(&reader));
     }
     buf_deinit(&due);
     return count;

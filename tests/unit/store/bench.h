@@ -24,6 +24,7 @@ int bench_teardown(void **state);
 void bench_reopen(struct bench *bench);
 /* Runs one command; the outcome is in bench->outcome. Returns its err. */
 enum err bench_run(struct bench *bench, enum command_id id, const void *arguments);
+void bench_run_encoded(struct bench *bench, struct slice command);
 enum err bench_put_kv(struct bench *bench, const char *key, const char *value);
 enum err bench_delete(struct bench *bench, const char *key, bool is_forced);
 /* PUT of a resource from JSON, through kind_read as the API does. */
