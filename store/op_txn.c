@@ -214,8 +214,19 @@ static bool run_all(struct apply *apply, const struct object_list *branch, const
     return true;
 }
 
-/* A single operation decides before it writes; several may write before one of them refuses. */
-static bool run_branch(struct apply *apply, const struct object_list *branch, const char *name,
+/* Whether a refusal can come after something was written: an operation decides before it writes,
+ * but not before another one, nor a deletion of several keys before all of its parts. */
+static bool may_refuse_late(const struct object_list *branch) {
+    const struct txn_operation *operations = branch->items;
+    bool is_writing = false;
+    for (size_t i = 0; i < branch->count; i++) {
+        is_writing = is_writing || operations[i].type != TXN_GET;
+    }
+    return is_writing && (branch->count > 1 || operations[0].prefix != NULL);
+}
+
+/* Runs all in a transaction inside the transaction, which can be given up. */
+static bool run_inside(struct apply *apply, const struct object_list *branch, const char *name,
                        struct txn_result *results) {
     struct txn *outer = apply->txn;
     uint32_t event_count = apply->event_count;
@@ -242,7 +253,9 @@ void op_txn(struct apply *apply, const void *arguments) {
     bool is_succeeded = all_hold(apply, &txn->compares);
     const struct object_list *branch = is_succeeded ? &txn->then_operations : &txn->else_operations;
     struct txn_result *results = arena_alloc(apply->arena, branch->count * sizeof *results);
-    bool is_whole = run_branch(apply, branch, is_succeeded ? "then" : "else", results);
+    const char *name = is_succeeded ? "then" : "else";
+    bool is_whole = may_refuse_late(branch) ? run_inside(apply, branch, name, results)
+                                            : run_all(apply, branch, name, results);
     outcome->has_object = false; /* the results say it all */
     outcome->is_created = false;
     outcome->deleted = 0;
