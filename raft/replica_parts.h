@@ -23,6 +23,8 @@ enum replica_phase {
     PHASE_CLOSING       /* connections and handles end; no more turns */
 };
 
+struct take;
+
 /* A replica's own snapshots (raft/replica_snapshot.c). */
 struct snapshots {
     struct snapshot_point point; /* where the newest ends; index 0: there is none */
@@ -33,7 +35,8 @@ struct snapshots {
     uint64_t taken_count;        /* since the start */
     bool is_received;            /* while opening: the log may not begin behind it yet */
     bool is_taking;
-    msec_t next_at; /* after a failure: not before */
+    struct take *taken; /* the worker has ended; NULL: it has not */
+    msec_t next_at;     /* after a failure: not before */
 };
 
 struct replica {
@@ -107,7 +110,8 @@ MUST_USE enum err snapshots_find(struct replica *replica);
 MUST_USE enum err snapshots_join_log(struct replica *replica);
 /* restores the store when it is behind the snapshot. */
 MUST_USE enum err snapshots_restore(struct replica *replica);
-/* Takes a snapshot when one is due. */
+/* Takes a snapshot when one is due, and finishes the one that a worker has written; when stopping
+ * too. */
 void snapshots_turn(struct replica *replica, msec_t now);
 /* Removes the log's files before `segment`, on a worker. */
 void snapshots_remove_log(struct replica *replica, uint64_t segment);

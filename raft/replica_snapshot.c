@@ -270,14 +270,20 @@ static void adopt(struct replica *replica, const struct take *take) {
              LOG_U64("ms", replica_now(replica) - take->began));
 }
 
+/* The turn that follows goes on with it. */
 static void take_done(void *owner, void *job) {
     struct replica *replica = owner;
-    struct take *take = job;
+    replica->snapshots.taken = job;
+}
+
+static void finish_take(struct replica *replica, msec_t now) {
+    struct take *take = replica->snapshots.taken;
     fsm_snapshot_close(take->writer);
+    replica->snapshots.taken = NULL;
     replica->snapshots.is_taking = false;
     if (take->err != ERR_OK) {
         LOG_WARN("cannot take a snapshot", LOG_ERR(take->err));
-        replica->snapshots.next_at = replica_now(replica) + TAKE_RETRY_MS;
+        replica->snapshots.next_at = now + TAKE_RETRY_MS;
     } else if (take->point.index > replica->snapshots.point.index &&
                !engine_is_installing(replica->engine)) {
         adopt(replica, take);
@@ -328,10 +334,7 @@ enum err replica_snapshot_begin(struct replica *replica, struct snapshot_writer 
     return err;
 }
 
-void snapshots_turn(struct replica *replica, msec_t now) {
-    if (!is_due(replica, now)) {
-        return;
-    }
+static void begin_take(struct replica *replica, msec_t now) {
     struct take *take = must_alloc_zeroed(1, sizeof *take);
     buf_init(&take->configuration);
     take->point = point_now(replica, &take->configuration);
@@ -347,4 +350,13 @@ void snapshots_turn(struct replica *replica, msec_t now) {
         replica->log, MAX_OF(replica->snapshots.point.index + 1, log_first_index(replica->log)));
     replica->snapshots.is_taking = true;
     loop_work(replica->loop, take_run, take_done, take);
+}
+
+void snapshots_turn(struct replica *replica, msec_t now) {
+    if (replica->snapshots.taken != NULL) {
+        finish_take(replica, now);
+    }
+    if (is_due(replica, now)) {
+        begin_take(replica, now);
+    }
 }

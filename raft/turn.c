@@ -201,8 +201,8 @@ static void round_of_turn(struct replica *replica) {
     if (replica->phase < PHASE_STOPPING) {
         fetch_turn(&replica->fetch, now);
         ship_turn(&replica->ship, now);
-        snapshots_turn(replica, now);
     }
+    snapshots_turn(replica, now);
     readindex_turn(&replica->readindex, now);
     advance_close(replica, now);
     call_back(replica);
