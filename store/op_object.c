@@ -29,11 +29,13 @@ static const struct rule *find_rule(enum kind_id kind) {
     return NULL;
 }
 
-/* The key's form was checked before it entered the log. */
+/* The key's form was checked before it entered the log; NULL (and refused) where it was not. */
 static const struct kind *kind_of_key(struct apply *apply, const char *key) {
     char *collection = arena_strndup(apply->arena, key, strcspn(key, "/"));
     const struct kind *kind = kind_find(collection);
-    CHECK(kind != NULL);
+    if (kind == NULL) {
+        problem_set(&apply->outcome->problem, ERR_NOT_FOUND, "no collection has the key %s", key);
+    }
     return kind;
 }
 
@@ -61,8 +63,8 @@ static bool check_lease(struct apply *apply, const struct command_put *put, cons
 
 void object_put(struct apply *apply, const struct command_put *put, const struct object *found) {
     const struct kind *kind = kind_of_key(apply, put->key);
-    const struct rule *rule = find_rule(kind->id);
-    if (!check_lease(apply, put, kind, rule)) {
+    const struct rule *rule = kind != NULL ? find_rule(kind->id) : NULL;
+    if (kind == NULL || !check_lease(apply, put, kind, rule)) {
         return;
     }
     if (rule != NULL) {

@@ -185,7 +185,7 @@ static void check_refused(struct bench *bench, const struct txn_operation *opera
     assert_int_equal(bench->outcome.revision, revision + 1);
 }
 
-static void an_unknown_lease_refuses_the_whole(void **state) {
+static void an_unknown_lease_or_collection_refuses_the_whole(void **state) {
     struct bench *bench = *state;
     bench_put_kv(bench, "kv/d", "1");
     struct txn_operation operations[] = {
@@ -195,6 +195,8 @@ static void an_unknown_lease_refuses_the_whole(void **state) {
         {.type = TXN_PUT, .key = "kv/b", .lease = LEASE},
         ASK_END,
     };
+    struct txn_operation nowhere[] = {ASK_PUT("kv/a", "1"), ASK_PUT("nowhere/b", "1"), ASK_END};
+    check_refused(bench, nowhere, "/then/1: no collection has the key nowhere/b");
     check_refused(bench, operations, "/then/3/put/lease: there is no lease 00000000000000a1");
 }
 
@@ -390,7 +392,7 @@ int main(void) {
         TXN_TEST(the_else_branch_runs_when_a_compare_fails),
         TXN_TEST(a_transaction_that_changes_nothing_uses_no_revision),
         TXN_TEST(keys_attach_and_detach_in_a_transaction),
-        TXN_TEST(an_unknown_lease_refuses_the_whole),
+        TXN_TEST(an_unknown_lease_or_collection_refuses_the_whole),
         TXN_TEST(the_rules_of_kinds_refuse_the_whole),
         TXN_TEST(a_network_goes_with_its_reservations_in_one_transaction),
         TXN_TEST(gets_that_find_too_much_refuse_the_whole),
