@@ -180,6 +180,8 @@ static void an_expiry_that_saw_an_older_term_does_nothing(void **state) {
     assert_true(ask_lease(bench, LEASE, &lease));
     bench->log_time_ms += TTL_MS - 1;
     assert_int_equal(bench_run(bench, COMMAND_LEASE_EXPIRE, &seen), ERR_OK);
+    bench->log_time_ms += 1; /* due again, but that is for a command that saw it */
+    assert_int_equal(bench_run(bench, COMMAND_LEASE_EXPIRE, &seen), ERR_OK);
     assert_string_equal(ask_objects(bench, ""), "kv/a=1@1.1/a1 ");
     /* nor does it end one that was granted anew under the id */
     ask_revoke(bench, LEASE);
