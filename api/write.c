@@ -68,12 +68,16 @@ static void proposal_decided(struct proposal *proposal, enum err err) {
 
 /* --- Dry runs: what the state, confirmed by a majority, would say. --- */
 
-static void try_it(struct request *request) {
+static void fill_outcome(struct request *request) {
     const struct api_options *options = &request->api->options;
     struct store_try attempt = {.log_time_ms = replica_log_time_ms(options->replica),
                                 .wall_ms = clock_wall_ms(options->clock),
                                 .command = buf_slice(&request->command)};
     store_try(options->store, &attempt, request->outcome);
+}
+
+static void try_it(struct request *request) {
+    fill_outcome(request);
     answer_decided(request);
 }
 
@@ -106,6 +110,15 @@ static bool grows(enum command_id command, const void *arguments) {
     }
 }
 
+/* A repetition of what was decided needs no room: it gets that answer. */
+static bool was_decided(struct request *request) {
+    if (!request_is_repeatable(request)) {
+        return false;
+    }
+    fill_outcome(request);
+    return request->outcome->is_replayed;
+}
+
 /* False: the request is answered. */
 static bool has_room(struct request *request, enum command_id command, const void *arguments) {
     const struct api_options *options = &request->api->options;
@@ -113,6 +126,10 @@ static bool has_room(struct request *request, enum command_id command, const voi
     if (options->quota_size == 0 || size + request->command.size <= options->quota_size ||
         !grows(command, arguments)) {
         return true;
+    }
+    if (was_decided(request)) {
+        answer_decided(request);
+        return false;
     }
     if (request->may_have_happened) {
         request_fail_unknown(request,
@@ -139,12 +156,12 @@ void request_write(struct request *request, enum command_id command, const void 
     buf_clear(&request->command);
     command_encode(command, arguments, &request->command);
     once_wrap(request, &request->command);
-    if (!has_room(request, command, arguments)) {
-        return;
-    }
     request->outcome = arena_alloc(request->arena, sizeof *request->outcome);
     request->outcome->arena = request->arena;
     problem_init(&request->outcome->problem);
+    if (!has_room(request, command, arguments)) {
+        return;
+    }
     if (request->params.dry_run) {
         request_read(request, try_it);
         return;

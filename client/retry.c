@@ -103,14 +103,16 @@ enum retry_verdict retry_answered(struct retry *retry, const struct server_list 
         return RETRY_END;
     }
     read_problem(answer, problem);
-    if (!is_temporary(answer, problem)) {
-        return RETRY_END;
-    }
     bool is_write = client_request_is_write(request);
     bool is_not_applied = problem->outcome == WRITE_OUTCOME_NOT_APPLIED;
-    retry->may_have_happened |= is_write && !is_not_applied;
-    if (is_write && retry->may_have_happened) {
-        problem->outcome = WRITE_OUTCOME_UNKNOWN; /* an earlier try's outcome is still open */
+    if (is_write && err_retryable(problem->err)) { /* nothing was decided */
+        retry->may_have_happened |= !is_not_applied;
+        if (retry->may_have_happened) {
+            problem->outcome = WRITE_OUTCOME_UNKNOWN; /* an earlier try's is still open */
+        }
+    }
+    if (!is_temporary(answer, problem)) {
+        return RETRY_END;
     }
     if (request->tries_once || !(is_not_applied || client_request_is_repeatable(request))) {
         return RETRY_END;

@@ -22,6 +22,9 @@
 #define COMMIT_TIMEOUT                                                                             \
     PROBLEM("504 Gateway Timeout",                                                                 \
             "{\"code\":\"commit_timeout\",\"outcome\":\"unknown\",\"retryable\":true}")
+#define STORE_FULL                                                                                 \
+    PROBLEM("507 Insufficient Storage",                                                            \
+            "{\"code\":\"store_full\",\"outcome\":\"not_applied\",\"retryable\":true}")
 #define CONFLICT                                                                                   \
     PROBLEM("409 Conflict",                                                                        \
             "{\"code\":\"conflict\",\"detail\":\"taken\",\"outcome\":\"not_applied\"}")
@@ -228,6 +231,21 @@ static void an_unknown_outcome_stays_unknown(void **state) {
     end(&bench);
 }
 
+static void a_full_store_is_not_asked_again_and_leaves_an_unknown_outcome_open(void **state) {
+    static const struct script_step broken[] = {{SCRIPT_CLOSE, NULL}};
+    static const struct script_step full[] = {{SCRIPT_CLOSE, STORE_FULL}};
+    struct bench bench = {.request.timeout_ms = 2000};
+    (void)state;
+    add_script(&bench, SCRIPT_STEPS(broken));
+    add_script(&bench, SCRIPT_STEPS(full));
+    client_request_add_header(&bench.request, "Idempotency-Key", "k1");
+    assert_int_equal(run_call(&bench, METHOD_PUT), ERR_STORE_FULL);
+    assert_int_equal(bench.problem.outcome, WRITE_OUTCOME_UNKNOWN);
+    stop_scripts(&bench);
+    assert_int_equal(requests_at(&bench, 1), 1);
+    end(&bench);
+}
+
 static void a_conflict_is_not_repeated(void **state) {
     static const struct script_step steps[] = {{SCRIPT_CLOSE, CONFLICT}, {SCRIPT_CLOSE, OK_ANSWER}};
     struct bench bench = {0};
@@ -421,6 +439,7 @@ int main(void) {
         cmocka_unit_test(not_applied_and_retryable_is_repeated),
         cmocka_unit_test(commit_timeout_is_not_repeated_without_a_key),
         cmocka_unit_test(an_unknown_outcome_stays_unknown),
+        cmocka_unit_test(a_full_store_is_not_asked_again_and_leaves_an_unknown_outcome_open),
         cmocka_unit_test(a_conflict_is_not_repeated),
         cmocka_unit_test(the_deadline_ends_a_hanging_write),
         cmocka_unit_test(the_deadline_ends_the_retries),
