@@ -81,13 +81,13 @@ class Api:
         """Sends bytes, returns all bytes until the server closes or nothing comes for the timeout."""
         with socket.create_connection((self.host, self.port), timeout) as connection:
             connection.sendall(data)
-            received = b""
+            received = []
             try:
                 while chunk := connection.recv(65536):
-                    received += chunk
+                    received.append(chunk)
             except (TimeoutError, ConnectionResetError):
                 pass
-            return received
+            return b"".join(received)
 
     def watch(self, path, timeout=10.0, headers=None):
         return Watch(self, path, timeout, headers)
