@@ -14,15 +14,22 @@ void body_stream_begin(struct body_stream *stream, struct request *request,
 }
 
 bool body_streams_turn(struct api *api) {
-    bool wants_more = false;
-    LIST_FOR_EACH(&api->streams, node) {
+    struct list due;
+    unsigned count = 0;
+    list_init(&due);
+    list_move_all(&api->streams, &due);
+    while (count < LIMIT_BODY_STREAMS_TURN && !list_is_empty(&due)) {
+        struct list *node = list_take_first(&due);
         struct body_stream *stream = CONTAINER_OF(node, struct body_stream, node);
+        list_append(&api->streams, node);
         if (exchange_queued_size(stream->request->exchange) <= LIMIT_BODY_CHUNK_SIZE) {
             stream->write(stream);
-            wants_more = true;
+            count++;
         }
     }
-    return wants_more && !list_is_empty(&api->streams);
+    list_move_all(&api->streams, &due); /* who had no turn now begins the next */
+    list_move_all(&due, &api->streams);
+    return count > 0 && !list_is_empty(&api->streams);
 }
 
 void body_stream_release(struct request *request) {

@@ -225,21 +225,27 @@ static struct piece *add_piece(struct stream *stream) {
     return piece;
 }
 
-/* The piece that a small write may join, so that many of them make one. */
-static struct piece *joinable_piece(struct stream *stream, size_t size) {
-    if (list_is_empty(&stream->waiting)) {
-        return NULL;
+/* The piece that copies go into, so that many small ones make one. */
+static struct piece *piece_with_room(struct stream *stream) {
+    if (!list_is_empty(&stream->waiting)) {
+        struct piece *last = CONTAINER_OF(stream->waiting.previous, struct piece, node);
+        if (last->bytes.size < LIMIT_STREAM_PIECE_SIZE) {
+            return last;
+        }
     }
-    struct piece *last = CONTAINER_OF(stream->waiting.previous, struct piece, node);
-    return last->bytes.size + size <= LIMIT_STREAM_READ_SIZE ? last : NULL;
+    return add_piece(stream);
 }
 
+/* Fills pieces to the brim: what waits takes little more memory than it has bytes. */
 static void queue_copy(struct stream *stream, struct slice bytes) {
-    struct piece *piece = joinable_piece(stream, bytes.size);
-    if (piece == NULL) {
-        piece = add_piece(stream);
+    size_t copied = 0;
+    while (copied < bytes.size) {
+        struct piece *piece = piece_with_room(stream);
+        size_t room = LIMIT_STREAM_PIECE_SIZE - piece->bytes.size;
+        size_t size = MIN_OF(room, bytes.size - copied);
+        buf_append(&piece->bytes, bytes.data + copied, size);
+        copied += size;
     }
-    buf_append(&piece->bytes, bytes.data, bytes.size);
     stream->waiting_size += bytes.size;
     flush(stream);
 }

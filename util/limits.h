@@ -28,6 +28,7 @@
 
 /* Byte streams. */
 #define LIMIT_STREAM_READ_SIZE         (64u * 1024u)
+#define LIMIT_STREAM_PIECE_SIZE        (16u * 1024u)
 #define LIMIT_STREAM_WRITE_PIECES      16u   /* buffers that one system call takes */
 #define LIMIT_STREAM_FLUSH_TIMEOUT_MS  5000u /* for what is queued when a stream is closed */
 #define LIMIT_STREAM_LINGER_TIMEOUT_MS 1000u /* for the peer's end after ours */
@@ -84,8 +85,9 @@
             */
 #define LIMIT_WATCH_CATCH_UP_EVENTS   1000u /* read for one watcher in one turn of the loop */
 #define LIMIT_WATCH_CATCH_UP_WATCHERS 16u   /* that catch up in one turn */
-#define LIMIT_LIST_BODY_SIZE_MAX      (8u * 1024u * 1024u) /* a page that is larger ends early */
-#define LIMIT_BODY_CHUNK_SIZE         (64u * 1024u)        /* of a streamed answer, in one turn */
+#define LIMIT_LIST_BODY_SIZE_MAX      (1024u * 1024u) /* a page that is larger ends early */
+#define LIMIT_BODY_CHUNK_SIZE         (64u * 1024u)   /* of a streamed answer, in one turn */
+#define LIMIT_BODY_STREAMS_TURN       4u              /* streamed answers that go on in one turn */
 #define LIMIT_WATCH_STALE_MS          10000u /* without a leader: watchers are sent elsewhere */
 #define LIMIT_HISTORY_EVENTS_DEFAULT  100000u
 #define LIMIT_HISTORY_EVENTS_MAX      100000000u

@@ -149,6 +149,16 @@ static int body_came(llhttp_t *llhttp, const char *data, size_t size) {
     return 0;
 }
 
+/* A chunk that cannot fit is refused when it is announced. */
+static int chunk_began(llhttp_t *llhttp) {
+    struct http_parser *parser = llhttp->data;
+    if (parser->body_callback == NULL &&
+        llhttp->content_length > parser->body_size_max - parser->body.size) {
+        return refuse(parser, ERR_TOO_LARGE, "the body is too large");
+    }
+    return 0;
+}
+
 static int body_ended(llhttp_t *llhttp) {
     struct http_parser *parser = llhttp->data;
     parser->state = HTTP_STATE_DONE;
@@ -165,6 +175,7 @@ static const llhttp_settings_t callbacks = {
     .on_header_value_complete = value_ended,
     .on_headers_complete = head_ended,
     .on_body = body_came,
+    .on_chunk_header = chunk_began,
     .on_message_complete = body_ended,
 };
 

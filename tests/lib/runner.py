@@ -131,7 +131,7 @@ class Runner:
         return name
 
     def files(self, kind):
-        """Test files of tests/e2e or tests/netns: *_test.py, *_test.sh."""
+        """Test files of tests/e2e, tests/load or tests/netns: *_test.py, *_test.sh."""
         folder = f"{self.root}/tests/{kind}"
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         return [(f"{kind}/{n.rsplit('_test.', 1)[0]}", f"{folder}/{n}") for n in names if n.endswith(("_test.py", "_test.sh"))]
@@ -162,7 +162,7 @@ class Runner:
         if self.build("--sanitize", "--configure"):
             for name in self._meson_tests(f"{self.root}/build-sanitize"):
                 print(f"unit/{name}")
-        for kind in ("e2e", "netns"):
+        for kind in ("e2e", "load", "netns"):
             for name, _ in self.files(kind):
                 print(f"{name}/*")
 
@@ -203,6 +203,7 @@ def main():
     runner.check()
     runner.unit()
     runner.programs("e2e", "build-sanitize")
+    runner.programs("load", "build")
     runner.programs("netns", "build", why_no_namespaces())
     return runner.summary(time.monotonic() - started)
 

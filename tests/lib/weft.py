@@ -67,6 +67,7 @@ class Member:
         self.api = Api(self.api_port)
         self.process = None
         self.arguments = []
+        self.wrapper = []  # a command that runs weftd, such as prlimit
 
     @property
     def url(self):
@@ -88,7 +89,7 @@ class Member:
     def spawn(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, "weftd"), *self.arguments],
+                [*self.wrapper, os.path.join(BIN, "weftd"), *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

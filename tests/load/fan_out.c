@@ -330,8 +330,6 @@ static void open_all(void) {
 }
 
 static void write_all(void) {
-    writer = open_connection(false);
-    poll_for_input(writer, UINT32_MAX);
     uint64_t begin_us = now_us();
     for (unsigned i = 0; i < options.events; i++) {
         wait_until(begin_us + (uint64_t)i * options.gap_ms * 1000u);
@@ -424,6 +422,8 @@ int main(int argc, char **argv) {
             missing++;
         }
     }
+    writer = open_connection(false);
+    poll_for_input(writer, UINT32_MAX);
     open_all();
     printf("ready\n");
     (void)fflush(stdout);
