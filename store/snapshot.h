@@ -44,8 +44,8 @@ MUST_USE enum err snapshot_write(struct snapshot_writer *writer, const char *pat
 
 /* ---- reading ---- */
 
-/* Errors of all three: ERR_NOT_FOUND; ERR_CORRUPT (a byte is wrong, missing or too many; logged),
- * ERR_IO (logged). The outputs are untouched then. They block and know no store: any thread. */
+/* Errors of all three: ERR_NOT_FOUND; ERR_CORRUPT (a byte is wrong, missing or too many), ERR_IO
+ * (logged). The outputs are untouched then. They block and know no store: any thread. */
 
 /* The head alone, checked by its own CRC. `out_note` NULL: not wanted; it is appended to. */
 MUST_USE enum err snapshot_read_head(const char *path, struct meta *out_state,

@@ -185,9 +185,7 @@ static void source_close(struct source *source) {
 }
 
 static enum err report(const char *path, enum err err) {
-    if (err == ERR_CORRUPT) {
-        LOG_ERROR("a snapshot is damaged", LOG_TEXT("path", path));
-    } else if (err == ERR_IO) {
+    if (err == ERR_IO) {
         LOG_ERROR("cannot read a snapshot", LOG_TEXT("path", path), LOG_ERRNO(errno));
     }
     return err;
