@@ -19,7 +19,7 @@ struct snapshot_stream {
 static void send_digest(struct request *request, const struct snapshot_writer *writer) {
     struct buf digest;
     buf_init(&digest);
-    base64_encode(slice_of(snapshot_writer_sha256(writer), SNAPSHOT_SHA256_SIZE), &digest);
+    base64_encode(slice_of(snapshot_writer_sha256(writer), SHA256_SIZE), &digest);
     exchange_trailer(request->exchange, "Content-Digest", "sha-256=:%s:", buf_text(&digest));
     buf_deinit(&digest);
 }

@@ -17,8 +17,7 @@
 
 #include "store/meta.h"
 #include "store/store.h"
-
-#define SNAPSHOT_SHA256_SIZE 32u
+#include "util/sha256.h"
 
 /* ---- writing ---- */
 
@@ -36,7 +35,8 @@ const struct meta *snapshot_writer_state(const struct snapshot_writer *writer);
 /* Appends the file's next piece to `out`; nothing once all of it was pulled. Any one thread.
  * Errors: ERR_CLOSED (the store was replaced meanwhile: there is no more to come). */
 MUST_USE enum err snapshot_writer_pull(struct snapshot_writer *writer, struct buf *out);
-/* SHA-256 of the whole file. Shape: SNAPSHOT_SHA256_SIZE bytes, once all of it was pulled. */
+/* SHA-256 of the whole file. Shape: SHA256_SIZE bytes (util/sha256.h), once all of it was pulled.
+ */
 const uint8_t *snapshot_writer_sha256(const struct snapshot_writer *writer);
 /* Pulls all of it into a file, which is there once it is whole and on the disk. Blocks; any one
  * thread. Errors: ERR_CLOSED, ERR_IO (logged). */

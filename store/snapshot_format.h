@@ -6,15 +6,11 @@
 #include "store/txn.h"
 #include "util/limits.h"
 
-#include <sha2.h>
-
 #define SNAPSHOT_MAGIC      UINT64_C(0x57454654534e4150) /* "WEFTSNAP" */
 #define SNAPSHOT_FORMAT     1u
 #define SNAPSHOT_HEAD_SIZE  16u /* before meta and note */
 #define SNAPSHOT_COUNT_SIZE 8u  /* of the end, between size and crc */
 #define SNAPSHOT_CRC_SIZE   4u
-
-static_assert(SNAPSHOT_SHA256_SIZE == SHA256_DIGEST_LENGTH, "a digest fits");
 
 /* Where the records of a file go, in the order of tables and keys, each once. They stand until the
  * next one. An error ends the pass, which returns it. */

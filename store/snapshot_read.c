@@ -13,7 +13,7 @@
 struct source {
     int fd;
     uint64_t size_left; /* of the file, behind what was read */
-    SHA2_CTX sha;
+    struct sha256 sha;
     struct buf part; /* the head, a chunk or the end, whole */
     struct meta state;
     struct tally tally; /* of the records so far */
@@ -43,7 +43,7 @@ static enum err take_bytes(struct source *source, size_t size) {
     }
     source->part.size += size;
     source->size_left -= size;
-    SHA256Update(&source->sha, to, size);
+    sha256_add(&source->sha, slice_of(to, size));
     return ERR_OK;
 }
 
@@ -131,11 +131,11 @@ static enum err take_chunk(struct source *source, const struct snapshot_sink *si
 }
 
 static enum err take_sha256(struct source *source) {
-    uint8_t expected[SNAPSHOT_SHA256_SIZE];
-    SHA2_CTX before = source->sha;
-    SHA256Final(expected, &before);
+    uint8_t expected[SHA256_SIZE];
+    struct sha256 before = source->sha;
+    sha256_finish(&before, expected);
     buf_clear(&source->part);
-    enum err err = take_bytes(source, SNAPSHOT_SHA256_SIZE);
+    enum err err = take_bytes(source, SHA256_SIZE);
     bool is_right = err == ERR_OK && source->size_left == 0 &&
                     memcmp(source->part.data, expected, sizeof expected) == 0;
     return err == ERR_OK && !is_right ? ERR_CORRUPT : err;
@@ -172,7 +172,7 @@ static enum err source_open(const char *path, struct source *out_source) {
         return ERR_IO;
     }
     out_source->size_left = (uint64_t)stat.st_size;
-    SHA256Init(&out_source->sha);
+    sha256_init(&out_source->sha);
     buf_init(&out_source->part);
     buf_init(&out_source->last_key);
     return ERR_OK;

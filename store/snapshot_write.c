@@ -24,8 +24,8 @@ struct snapshot_writer {
     unsigned table;      /* whose rows are next */
     struct buf last_key; /* of it, that was written; empty: none yet */
     uint64_t record_count;
-    SHA2_CTX sha;
-    uint8_t sha256[SNAPSHOT_SHA256_SIZE];
+    struct sha256 sha;
+    uint8_t sha256[SHA256_SIZE];
 };
 
 enum err snapshot_writer_open(struct store *store, struct slice note,
@@ -45,7 +45,7 @@ enum err snapshot_writer_open(struct store *store, struct slice note,
     buf_append(&writer->note, note.data, note.size);
     buf_init(&writer->last_key);
     writer->table = TABLE_META + 1;
-    SHA256Init(&writer->sha);
+    sha256_init(&writer->sha);
     *out_writer = writer;
     return ERR_OK;
 }
@@ -157,11 +157,11 @@ static enum err put_part(struct snapshot_writer *writer, struct buf *out) {
 
 /* The digest in the file is that of all before it, the digest of the file that of all. */
 static void put_sha256(struct snapshot_writer *writer, struct buf *out) {
-    SHA2_CTX before = writer->sha;
-    SHA256Final(writer->sha256, &before);
+    struct sha256 before = writer->sha;
+    sha256_finish(&before, writer->sha256);
     buf_append(out, writer->sha256, sizeof writer->sha256);
-    SHA256Update(&writer->sha, writer->sha256, sizeof writer->sha256);
-    SHA256Final(writer->sha256, &writer->sha);
+    sha256_add(&writer->sha, slice_of(writer->sha256, sizeof writer->sha256));
+    sha256_finish(&writer->sha, writer->sha256);
     writer->part = PART_NONE;
 }
 
@@ -176,7 +176,7 @@ enum err snapshot_writer_pull(struct snapshot_writer *writer, struct buf *out) {
     size_t begin = out->size;
     enum err err = put_part(writer, out);
     if (err == ERR_OK) {
-        SHA256Update(&writer->sha, out->data + begin, out->size - begin);
+        sha256_add(&writer->sha, slice_of(out->data + begin, out->size - begin));
     }
     return err;
 }
