@@ -198,6 +198,40 @@ static void a_full_queue_moves_a_watcher_behind_and_nothing_is_lost(void **state
     listener_stop(&listener, &hub);
 }
 
+/* It has not read enough to be given more, and not so little that it is ended for it. */
+static void a_watcher_that_compaction_overtakes_is_told_when_it_reads_again(void **state) {
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener listener;
+    watch_hub_init(&hub, bench->store);
+    for (unsigned i = 0; i < 3; i++) {
+        put(bench, &hub, "kv/a");
+    }
+    listener_start(&listener, &hub, "kv/", 1);
+    listener.queued = LIMIT_WATCH_QUEUE_SIZE_MAX;
+    assert_false(watch_hub_turn(&hub));
+    struct command_compact compact = {.revision = 1};
+    assert_int_equal(bench_run(bench, COMMAND_COMPACT, &compact), ERR_OK);
+    put(bench, &hub, "kv/a");
+    listener.queued = 0;
+    turn_until_live(&hub); /* up to its revision: nothing that it wants is gone */
+    assert_int_equal(listener.ended, ERR_OK);
+    assert_changes(&listener, "2:kv/a 3:kv/a 4:kv/a ");
+    listener_stop(&listener, &hub);
+    listener_start(&listener, &hub, "kv/", 3);
+    listener.queued = LIMIT_WATCH_QUEUE_SIZE_MAX;
+    compact.revision = 4;
+    assert_int_equal(bench_run(bench, COMMAND_COMPACT, &compact), ERR_OK);
+    put(bench, &hub, "kv/a");
+    assert_int_equal(listener.ended, ERR_OK);
+    listener.queued = 0;
+    turn_until_live(&hub);
+    assert_int_equal(listener.ended, ERR_COMPACTED);
+    assert_changes(&listener, "");
+    assert_int_equal(hub.ended[ERR_COMPACTED], 1);
+    buf_deinit(&listener.text);
+}
+
 static void a_watcher_that_does_not_read_is_ended_and_the_others_are_not(void **state) {
     struct bench *bench = *state;
     struct watch_hub hub;
@@ -407,6 +441,7 @@ int main(void) {
         CLAIM(a_start_in_the_future_waits_for_it),
         CLAIM(a_revision_comes_whole_in_one_write),
         CLAIM(a_full_queue_moves_a_watcher_behind_and_nothing_is_lost),
+        CLAIM(a_watcher_that_compaction_overtakes_is_told_when_it_reads_again),
         CLAIM(a_watcher_that_does_not_read_is_ended_and_the_others_are_not),
         CLAIM(server_sent_events_say_a_revision_once_at_its_end),
         CLAIM(each_revision_of_a_batch_has_its_id),
