@@ -1,8 +1,8 @@
 #include "store/snapshot.h"
 
+#include "store/mark.h"
 #include "tests/unit/store/bench.h"
-
-#include "util/rand.h"
+#include "util/limits.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -96,6 +96,35 @@ static void a_store_from_a_snapshot_is_the_same_store(void **state) {
     assert_int_equal(store_digest_walk(bench->store), store_digest(bench->store));
     bench_reopen(bench);
     assert_int_equal(store_digest_walk(bench->store), store_digest(bench->store));
+    unlink(path);
+}
+
+/* More than one transaction takes; and the view that comes of it is whole in the eyes of who opens
+ * it after a kill. */
+static void a_large_view_is_built_in_parts(void **state) {
+    struct bench *bench = *state;
+    char *path = path_of(bench, "snapshot");
+    char *value = arena_alloc(&bench->arena, LIMIT_VALUE_SIZE_MAX);
+    memset(value, 'v', LIMIT_VALUE_SIZE_MAX - 1);
+    value[LIMIT_VALUE_SIZE_MAX - 1] = 0;
+    fill(bench);
+    for (unsigned i = 0; i < LIMIT_VIEW_BUILD_SIZE / LIMIT_VALUE_SIZE_MAX + 2; i++) {
+        bench_put_kv(bench, arena_printf(&bench->arena, "kv/large/%u", i), value);
+    }
+    uint64_t digest = store_digest(bench->store);
+    uint64_t index = store_applied_index(bench->store);
+    snapshot_to(bench, path, "");
+    restore(bench, path);
+    store_close(bench->store);
+    struct mark mark;
+    assert_int_equal(mark_open(bench->directory, &mark), ERR_OK);
+    mark.state.is_sealed = false;
+    assert_int_equal(mark_write(&mark, false), 0);
+    mark_close(&mark);
+    struct store_options options = {.directory = bench->directory};
+    assert_int_equal(store_open(&options, &bench->store), ERR_OK);
+    assert_int_equal(store_applied_index(bench->store), index);
+    assert_int_equal(store_digest(bench->store), digest);
     unlink(path);
 }
 
@@ -347,6 +376,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
         STORE_TEST(a_store_from_a_snapshot_is_the_same_store),
+        STORE_TEST(a_large_view_is_built_in_parts),
         STORE_TEST(an_empty_store_has_a_snapshot),
         STORE_TEST(a_snapshot_carries_the_note_of_who_took_it),
         STORE_TEST(every_flipped_byte_is_found),
