@@ -56,11 +56,20 @@ static void send_request(struct node *node, const char *target) {
     connection_send(&node->connection, buf_slice(&join->request));
 }
 
-static void expect_success(const struct http_message *answer) {
+static void begin(struct node *node);
+
+/* Whether to go on. A store that is between two leaders says 503: the node begins again, as real
+ * ones do, and the request counts. Any other refusal is a fault. */
+static bool is_success(struct node *node, const struct http_message *answer) {
+    if (answer->status == 503) {
+        begin(node);
+        return false;
+    }
     if (answer->status / 100 != 2) {
         fail("refused: %d %.*s", answer->status, (int)MIN_OF(answer->body.size, 300u),
              (const char *)answer->body.data);
     }
+    return true;
 }
 
 /* What stands behind `mark` in an answer, up to the next quote; empty when it is not there. */
@@ -92,7 +101,9 @@ static void acquire_done(struct connection *connection, const struct http_messag
     struct node *node = connection->owner;
     struct join *join = node->join;
     char text[32];
-    expect_success(answer);
+    if (!is_success(node, answer)) {
+        return;
+    }
     struct slice subnet = find_text(answer->body, "\"subnet\":\"");
     snprintf(text, sizeof(text), "%.*s", (int)MIN_OF(subnet.size, 31u), (const char *)subnet.data);
     unsigned number = subnet_number(text);
@@ -136,7 +147,9 @@ static void list_leases(struct node *node);
 static void create_done(struct connection *connection, const struct http_message *answer) {
     struct node *node = connection->owner;
     const char *mark = "\"succeeded\":true";
-    expect_success(answer);
+    if (!is_success(node, answer)) {
+        return;
+    }
     if (memmem(answer->body.data, answer->body.size, mark, strlen(mark)) != NULL) {
         node->join->joined++;
     } else {
@@ -175,7 +188,9 @@ static void create_if_absent(struct node *node) {
 
 static void grant_done(struct connection *connection, const struct http_message *answer) {
     struct node *node = connection->owner;
-    expect_success(answer);
+    if (!is_success(node, answer)) {
+        return;
+    }
     struct slice id = find_text(answer->body, "\"ID\":\"");
     if (id.size == 0 || id.size >= LEASE_ID_MAX) {
         fail("a grant has no ID");
@@ -208,7 +223,9 @@ static void list_done(struct connection *connection, const struct http_message *
     bool is_taken[SUBNET_COUNT] = {false};
     unsigned choices[CHOICE_COUNT];
     unsigned count = 0;
-    expect_success(answer);
+    if (!is_success(node, answer)) {
+        return;
+    }
     read_leases(answer->body, is_taken);
     for (unsigned i = 1; i < SUBNET_COUNT && count < CHOICE_COUNT; i++) {
         if (!is_taken[i]) {
@@ -242,11 +259,14 @@ static void list_leases(struct node *node) {
 }
 
 static void config_done(struct connection *connection, const struct http_message *answer) {
-    expect_success(answer);
+    struct node *node = connection->owner;
+    if (!is_success(node, answer)) {
+        return;
+    }
     if (find_text(answer->body, "\"value\":\"").size == 0) {
         fail("the network has no config");
     }
-    list_leases(connection->owner);
+    list_leases(node);
 }
 
 static void read_config(struct node *node) {
@@ -263,14 +283,18 @@ static void read_config(struct node *node) {
     send_request(node, "/v3/kv/range");
 }
 
+static void begin(struct node *node) {
+    if (node->join->store == STORE_WEFT) {
+        acquire(node);
+    } else {
+        read_config(node);
+    }
+}
+
 static double join_all(struct join *join, struct loop *loop, struct node *nodes) {
     uint64_t began = now_us();
     for (unsigned i = 0; i < join->node_count; i++) {
-        if (join->store == STORE_WEFT) {
-            acquire(&nodes[i]);
-        } else {
-            read_config(&nodes[i]);
-        }
+        begin(&nodes[i]);
     }
     while (join->joined < join->node_count) {
         loop_turn(loop);

@@ -66,16 +66,18 @@ def _reach_text(load, connections, ratio):
 
 def table(results):
     """Lines for people. Lower ratios are better but for rates."""
-    lines = [f"{'load':<22} {'conns':>5}  {'unit':<8} {'weft':>12} {'etcd':>12} {'ratio':>8}  reach"]
+    lines = [f"{'load':<22} {'conns':>5}  {'unit':<8} {'weft':>12} {'etcd':>12} {'ratio':>8}  {'of rounds':<14} reach"]
     by_key = {(row["load"], row["connections"]): row for row in rows(results)}
     for load in LOADS:
         for connections in load.connections:
             row = by_key.get((load.name, connections))
             if row:
                 reach = _reach_text(load, connections, row["ratio"])
+                low, high = results.ratios(load.name, connections)
+                rounds = f"{low:.2g}..{high:.2g}"
                 lines.append(
                     f"{load.name:<22} {connections or '':>5}  {load.unit:<8} {_number(row['weft']):>12} "
-                    f"{_number(row['etcd']):>12} {row['ratio']:>7.3g}x  {reach}".rstrip()
+                    f"{_number(row['etcd']):>12} {row['ratio']:>7.3g}x  {rounds:<14} {reach}".rstrip()
                 )
     for row in floors(results):
         lines.append(f"{row['load']:<22} {row['connections']:>5}  {row['unit']:<8} {_number(row['value']):>12}")

@@ -31,6 +31,8 @@ class Results:
             return None
         return statistics.median(values)
 
-    def spread(self, load, connections, store):
-        values = self.values.get((load, connections, store))
-        return (min(values), max(values)) if values else None
+    def ratios(self, load, connections):
+        """Lowest and highest ratio of a round, weft / etcd; both stores were measured minutes apart at most."""
+        weft, etcd = (self.values.get((load, connections, store), []) for store in ("weft", "etcd"))
+        found = [ours / theirs for ours, theirs in zip(weft, etcd) if theirs]
+        return (min(found), max(found)) if found else None
