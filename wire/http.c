@@ -445,9 +445,22 @@ static size_t run(struct http_parser *parser, struct slice bytes) {
     return used;
 }
 
+/* The request line was read, and says so. */
+static bool is_known_write(const struct http_parser *parser) {
+    bool is_method_known = parser->state == HTTP_STATE_BODY || parser->message.header_count > 0;
+    if (parser->llhttp.type != HTTP_REQUEST || !is_method_known) {
+        return false;
+    }
+    enum method method = method_of(parser->llhttp.method);
+    return method == METHOD_PUT || method == METHOD_POST || method == METHOD_DELETE;
+}
+
 static enum err report(const struct http_parser *parser, struct problem *problem) {
     const char *fault = parser->fault;
     problem_init(problem);
+    if (is_known_write(parser)) {
+        problem->outcome = WRITE_OUTCOME_NOT_APPLIED;
+    }
     if (fault == NULL) {
         fault = llhttp_get_error_reason(&parser->llhttp);
     }

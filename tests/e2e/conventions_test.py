@@ -252,6 +252,18 @@ class Conventions(claims.TestCase):
                 pass
         self.assertTrue(received.startswith(b"HTTP/1.1 413 "), received[:200])
 
+    def test_a_write_that_is_too_large_to_be_read_was_not_applied(self):
+        for head, status in (
+            ("PUT /v1/kv/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", 413),
+            ("POST /v1/txn HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", 413),
+            ("DELETE /v1/kv/a HTTP/1.1\r\n" + "".join(f"X-{i}: 1\r\n" for i in range(65)) + "\r\n", 431),
+            ("GET /v1/kv/a HTTP/1.1\r\n" + "".join(f"X-{i}: 1\r\n" for i in range(65)) + "\r\n", 431),
+        ):
+            with self.subTest(head=head[:20]):
+                answer = self.api.raw(head.encode())
+                self.assertTrue(answer.startswith(b"HTTP/1.1 %d " % status), answer[:200])
+                self.assertEqual(b'"outcome":"not_applied"' in answer, not head.startswith("GET"), answer)
+
     def request_with_headers(self, lines):
         head = "GET /v1/kv/there HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + "".join(lines) + "\r\n"
         return self.api.raw(head.encode())
