@@ -76,14 +76,22 @@ void handle_healthz(struct request *request) {
 }
 
 bool cluster_is_ready(const struct replica_status *status) {
-    return status->leader_id != 0 && (!status->is_leader || status->is_ready) &&
-           status->reachable >= status->needed;
+    return !status->is_fetching && status->leader_id != 0 &&
+           (!status->is_leader || status->is_ready) && status->reachable >= status->needed;
 }
 
 void handle_readyz(struct request *request) {
     struct replica_status status;
     struct buf body;
     replica_status(request->api->options.replica, &status);
+    if (status.is_fetching) {
+        request->problem.retry_after_s = 1;
+        request_fail(request, ERR_NO_LEADER,
+                     "%s does not follow the leader yet: it gets a snapshot first, being at entry "
+                     "%" PRIu64,
+                     request->api->options.name, status.applied_index);
+        return;
+    }
     if (!cluster_is_ready(&status)) {
         request_fail_leaderless(request);
         return;

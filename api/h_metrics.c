@@ -28,7 +28,12 @@ static uint64_t count_nodes(const struct list *list) {
     return count;
 }
 
-static void read_store(const struct store *store, struct scrape *scrape) {
+static void read_store(struct store *store, struct scrape *scrape) {
+    struct store_read read;
+    if (store_read_begin(store, &read) == ERR_OK) {
+        store_count(&read, &scrape->counts);
+        store_read_end(&read);
+    }
     scrape->revision = store_revision(store);
     scrape->compact_revision = store_compact_revision(store);
     scrape->event_count = store_event_count(store);
@@ -72,6 +77,7 @@ void scrape_read(struct api *api, struct scrape *out_scrape) {
     read_process(api->options.clock, scrape);
     read_replica(api, scrape);
     read_store(api->options.store, scrape);
+    scrape->quota_size = api->options.quota_size;
 }
 
 void handle_metrics(struct request *request) {

@@ -27,7 +27,8 @@ void handle_watch(struct request *request);
 void handle_cluster(struct request *request);
 void handle_healthz(struct request *request);
 void handle_readyz(struct request *request);
-/* Ready is who can answer a linearizable read: a leader is known and a majority is there. */
+/* Ready is who can answer a linearizable read: a leader is known, a majority is there, and no
+ * snapshot has to come first. */
 bool cluster_is_ready(const struct replica_status *status);
 /* h_snapshot.c */
 void handle_snapshot(struct request *request);

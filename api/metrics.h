@@ -7,6 +7,7 @@
 
 #include "raft/replica.h"
 #include "serve/serve.h"
+#include "store/store.h"
 #include "util/histogram.h"
 #include "util/process.h"
 
@@ -61,6 +62,8 @@ struct scrape {
     uint64_t compact_revision;
     uint64_t event_count;
     uint64_t store_size;
+    uint64_t quota_size;
+    struct store_counts counts;
     uint64_t log_time_ms;
 };
 

@@ -157,3 +157,20 @@ uint64_t store_digest_walk(struct store *store) {
     meta.tally = walk.tally;
     return meta_digest(&meta);
 }
+
+void store_count(struct store_read *read, struct store_counts *out_counts) {
+    *out_counts = (struct store_counts){0};
+    if (!store_read_is_open(read)) {
+        return;
+    }
+    struct txn txn = view_txn(read);
+    out_counts->objects = txn_count(&txn, TABLE_OBJECTS) + txn_count(&txn, TABLE_LONG);
+    out_counts->subnets = txn_count(&txn, TABLE_HOLDERS);
+    out_counts->freed_subnets = txn_count(&txn, TABLE_FORMER);
+    out_counts->leases = txn_count(&txn, TABLE_LEASES);
+    out_counts->lease_keys = txn_count(&txn, TABLE_LEASE_KEYS);
+    out_counts->once = txn_count(&txn, TABLE_ONCE);
+    if (txn.status != 0) {
+        view_fail(txn.status, "count records");
+    }
+}

@@ -144,6 +144,17 @@ bool store_read_is_open(const struct store_read *read);
 /* Errors: ERR_NOT_FOUND, ERR_CLOSED (the read was ended). The object borrows from the view. */
 MUST_USE enum err store_get(struct store_read *read, const char *key, struct object *out_object);
 
+/* How many records there are; costs nothing. */
+struct store_counts {
+    uint64_t objects;       /* keys of all kinds */
+    uint64_t subnets;       /* held, or reserved */
+    uint64_t freed_subnets; /* that were held before, and are free or resting */
+    uint64_t leases;        /* TTL leases */
+    uint64_t lease_keys;    /* that are attached to them */
+    uint64_t once;          /* Idempotency-Keys that are remembered */
+};
+void store_count(struct store_read *read, struct store_counts *out_counts);
+
 /* Walks the keys that begin with `prefix`, from the first key > `after` (NULL: from the start), in
  * order, until the callback returns false. */
 typedef bool (*store_object_cb)(void *owner, const struct object *object);

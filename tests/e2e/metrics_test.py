@@ -157,6 +157,20 @@ class Metrics(claims.TestCase):
             self.assertEqual({dict(labels)["peer"] for labels in found}, others)
         self.assertTrue(all(value > 0 for value in series["weft_raft_peer_sent_bytes_total"].values()))
 
+    def test_what_the_store_holds_is_counted(self):
+        leader = self.cluster.leader()
+        before = metrics.read(leader.api)
+        lease = leader.api.post("/v1/leases", {"ttl_s": 60}).json["id"]
+        leader.api.put(f"/v1/kv/leased/a?lease={lease}", b"1", headers={"Idempotency-Key": "once"})
+        leader.api.put("/v1/kv/leased/b", b"1")
+        leader.api.put("/v1/networks/counted", {"ipv4": "10.77.0.0/16"})
+        leader.api.post("/v1/subnets/counted/acquire", {"node": "n", "public_ip": "192.0.2.77"})
+        after = metrics.read(leader.api)
+        for name, count in (("keys", 4), ("leases", 1), ("lease_keys", 1), ("idempotency_keys", 1), ("subnets_held", 1)):
+            name = f"weft_store_{name}"
+            self.assertEqual(metrics.value(after, name) - metrics.value(before, name), count, name)
+        self.assertGreater(metrics.value(after, "weft_store_quota_bytes"), metrics.value(after, "weft_store_size_bytes"))
+
     def test_the_process_is_described(self):
         series = metrics.read(self.cluster.leader().api)
         self.assertGreater(metrics.value(series, "process_resident_memory_bytes"), 1e6)

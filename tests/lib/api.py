@@ -112,6 +112,7 @@ class Watch:
         self.close()
 
     def close(self):
+        self.response.close()  # it has the socket of an answer that says Connection: close
         self.connection.close()
 
     def next(self):
