@@ -26,13 +26,13 @@ class Snapshots(claims.TestCase):
     def diagnose(self):
         return self.cluster.log_tails()
 
-    def put_all(self, member, names, value):
-        """Some at a time, each acknowledged."""
+    def put_all(self, member, names, value, at_once=4):
+        """Each acknowledged. One after the other they are an entry of the log each."""
 
         def put(name):
             self.assertIn(member.api.put(f"/v1/kv/{name}", value, timeout=10).status, (200, 201))
 
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
             for done in [pool.submit(put, name) for name in names]:
                 done.result(30)
 
@@ -52,7 +52,7 @@ class Snapshots(claims.TestCase):
         late = self.cluster.followers()[0]
         late.kill()
         self.put_all(leader, [f"big/{number}" for number in range(KEYS)], VALUE)
-        self.put_all(leader, [f"small/{number}" for number in range(3 * ENTRIES)], b"x")
+        self.put_all(leader, [f"small/{number}" for number in range(3 * ENTRIES)], b"x", at_once=1)
         for _ in range(KILLS):
             late.start()
             time.sleep(random.uniform(0.0, 0.3))  # somewhere on the way: finding it, fetching, installing
@@ -70,7 +70,7 @@ class Snapshots(claims.TestCase):
         self.put_all(leader, ["register"], b"old")
         late.kill()
         self.put_all(leader, [f"big/{number}" for number in range(KEYS)], VALUE)
-        self.put_all(leader, [f"small/{number}" for number in range(3 * ENTRIES)], b"x")
+        self.put_all(leader, [f"small/{number}" for number in range(3 * ENTRIES)], b"x", at_once=1)
         self.put_all(leader, ["register"], b"new")
         late.start()
         answers = []
