@@ -1,6 +1,6 @@
 /* Waiting for a leader. A write, or a read that must be confirmed, that nobody takes at the moment
  * waits within its timeout: elections are ordinary, and a client that hears of one can only do what
- * we do here, later. Its handler runs again from the start when the leader changes, and every
+ * we do here, later. It is tried again when the leader changes, and every
  * LIMIT_LEADER_LOOK_MS while one is known (it may have been out of reach for a moment).
  *
  * It ends at once only where waiting is vain: a majority has been silent for longer than an

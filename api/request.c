@@ -68,6 +68,7 @@ bool request_is_forwarded(const struct request *request) {
 static void request_gone(struct exchange *exchange, void *owner);
 static void request_drained(struct exchange *exchange, void *owner);
 static void deadline_passed(struct alarm *alarm);
+static void read_step(struct request *request);
 
 static const struct exchange_handlers exchange_callbacks = {.gone = request_gone,
                                                             .drained = request_drained};
@@ -117,7 +118,11 @@ void request_begin(struct exchange *exchange, void *owner) {
 void request_run_again(struct request *request) {
     problem_init(&request->problem);
     request->is_confirmed = false;
-    request->route->handle(request);
+    if (request_is_write(request)) {
+        request->route->handle(request);
+    } else {
+        read_step(request);
+    }
 }
 
 struct json *request_json(struct request *request) {
@@ -176,8 +181,6 @@ static void cancel_wait(struct request *request) {
     }
     request_end_wait(request);
 }
-
-static void read_step(struct request *request);
 
 static void read_ready(struct read_request *read, enum err err) {
     struct request *request = CONTAINER_OF(read, struct request, read);

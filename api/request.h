@@ -96,7 +96,8 @@ void request_wait_change(struct request *request, msec_t wait_ms, request_resume
  * request share its timeout. */
 void request_start_wait(struct request *request, enum request_wait wait);
 void request_end_wait(struct request *request);
-/* Runs the handler again, from the start: nothing of the request may have been decided. */
+/* Goes back to where the leader was needed: a write to its handler's start, a read to its
+ * confirmation. Nothing of the request may have been decided. */
 void request_run_again(struct request *request);
 /* Another try cannot do harm: a read, or a write with an Idempotency-Key. */
 bool request_is_repeatable(const struct request *request);

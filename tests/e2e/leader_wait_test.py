@@ -77,6 +77,28 @@ class LeaderWait(claims.TestCase):
         self.assertEqual((answer.status, answer.body), (200, b"x"), answer)
         self.assertNotEqual(answer.headers["x-leader"], leader.name)
 
+    def test_a_long_poll_waits_once_and_then_for_the_new_leader(self):
+        leader = self.cluster.leader()
+        other, third = self.cluster.followers()
+        revision = leader.api.put("/v1/kv/polled", b"x").json["revision"]
+        wait_until("the write is here", lambda: other.api.get("/v1/kv?consistency=stale").revision >= revision, 10)
+        answers = []
+
+        def poll():
+            answers.append(other.api.get(f"/v1/kv?index={revision}&wait=100ms&timeout=20s", timeout=30))
+
+        third.pause()  # so that nobody is elected while it polls
+        leader.kill()
+        wait_until("the leader is missed", lambda: other.api.get("/v1/cluster").json["leader"] != leader.name, 10)
+        thread = threading.Thread(target=poll)
+        thread.start()
+        thread.join(0.4)  # longer than its own wait: now it waits for a leader
+        third.resume()
+        thread.join(30)
+        [answer] = answers
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual([item["key"] for item in answer.json["items"]], ["kv/polled"])
+
     def test_without_a_majority_it_is_refused_long_before_its_time_is_up(self):
         survivor, *others = self.cluster.members
         for member in others:
