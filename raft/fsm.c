@@ -112,18 +112,20 @@ enum err fsm_snapshot_write(struct snapshot_writer *writer, const char *path) {
     return snapshot_write(writer, path);
 }
 
-enum err fsm_snapshot_check(const char *path, uint64_t *out_index, uint64_t *out_term,
-                            struct buf *out_note) {
+enum err fsm_snapshot_head(const char *path, uint64_t *out_index, uint64_t *out_term,
+                           struct buf *out_note) {
     struct meta state;
-    enum err err = snapshot_check(path, &state);
-    if (err == ERR_OK) {
-        err = snapshot_read_head(path, &state, out_note);
-    }
+    enum err err = snapshot_read_head(path, &state, out_note);
     if (err == ERR_OK) {
         *out_index = state.applied_index;
         *out_term = state.applied_term;
     }
     return err;
+}
+
+enum err fsm_snapshot_check(const char *path) {
+    struct meta state;
+    return snapshot_check(path, &state);
 }
 
 enum err fsm_build_view(const char *path, const char *directory, uint64_t *out_index,

@@ -45,10 +45,11 @@ MUST_USE enum err fsm_snapshot_open(struct fsm *fsm, struct slice note,
 void fsm_snapshot_close(struct snapshot_writer *writer);
 /* Writes it to a file, which is there once it is durable. On a worker. */
 MUST_USE enum err fsm_snapshot_write(struct snapshot_writer *writer, const char *path);
-/* Reads all of a file: that it is whole, the index and term where it ends, and its note. Any
- * thread. */
-MUST_USE enum err fsm_snapshot_check(const char *path, uint64_t *out_index, uint64_t *out_term,
-                                     struct buf *out_note);
+/* Reads a file's head: where it ends, and its note. Any thread. */
+MUST_USE enum err fsm_snapshot_head(const char *path, uint64_t *out_index, uint64_t *out_term,
+                                    struct buf *out_note);
+/* Reads all of a file: that every byte is as it was written. Any thread. */
+MUST_USE enum err fsm_snapshot_check(const char *path);
 /* Checks a file and makes a view of it in `directory`, which fsm_replace then puts into the store's
  * place. Any thread. */
 MUST_USE enum err fsm_build_view(const char *path, const char *directory, uint64_t *out_index,

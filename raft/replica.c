@@ -132,7 +132,6 @@ static enum err open_disk(struct replica *replica) {
 
 /* What this server applied once, it must have in its snapshot or its log. */
 static enum err open_fsm(struct replica *replica) {
-    replica->fsm = fsm_new(replica->options.store);
     uint64_t known = fsm_known_index(replica->fsm);
     const struct snapshot_point *point = &replica->snapshots.point;
     uint64_t term = known == point->index ? point->term : log_term(replica->log, known);
@@ -253,6 +252,7 @@ enum err replica_open(const struct replica_options *options, struct replica **ou
     } else {
         rand_seed(&replica->rand, options->seed);
     }
+    replica->fsm = fsm_new(options->store);
     enum err err = open_disk(replica);
     if (err == ERR_OK) {
         err = open_fsm(replica);

@@ -35,6 +35,8 @@ struct snapshots {
     uint64_t taken_count;        /* since the start */
     bool is_received;            /* while opening: the log may not begin behind it yet */
     bool is_taking;
+    bool is_damaged;    /* the newest, as found after the start: the next is due */
+    msec_t verify_at;   /* when all of the newest is read; 0: it was */
     struct take *taken; /* the worker has ended; NULL: it has not */
     msec_t next_at;     /* after a failure: not before */
 };

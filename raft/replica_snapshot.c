@@ -79,6 +79,20 @@ static bool note_decode(struct slice note, uint64_t *out_cluster, struct snapsho
            configuration_decode(point->configuration, &configuration) == ERR_OK;
 }
 
+/* Reads all of the item when the store needs it, and makes the view that the store will take. Else
+ * a worker reads it later: a start should be short. */
+static bool content_is_whole(struct replica *replica, const struct shelf_item *item,
+                             const char *path) {
+    uint64_t index;
+    uint64_t term;
+    if (fsm_applied_index(replica->fsm) >= item->index) {
+        replica->snapshots.verify_at = replica_now(replica) + LIMIT_SNAPSHOT_VERIFY_DELAY_MS;
+        return true;
+    }
+    return fsm_build_view(path, replica->view_path, &index, &term) == ERR_OK &&
+           index == item->index && term == item->term;
+}
+
 /* Whether the item is whole; it becomes the newest then. */
 static bool use_item(struct replica *replica, const struct shelf_item *item) {
     struct snapshot_point point = {.index = item->index, .term = item->term};
@@ -90,9 +104,10 @@ static bool use_item(struct replica *replica, const struct shelf_item *item) {
     shelf_path(replica->directory, item, path);
     buf_init(&note);
     bool is_whole = stat(path, &status) == 0 &&
-                    fsm_snapshot_check(path, &found.index, &found.term, &note) == ERR_OK &&
+                    fsm_snapshot_head(path, &found.index, &found.term, &note) == ERR_OK &&
                     found.index == point.index && found.term == point.term &&
-                    note_decode(buf_slice(&note), &cluster, &point);
+                    note_decode(buf_slice(&note), &cluster, &point) &&
+                    content_is_whole(replica, item, path);
     if (is_whole) {
         snapshots_set(&replica->snapshots, &point, (uint64_t)status.st_size);
         replica->snapshots.cluster = cluster;
@@ -169,19 +184,51 @@ enum err snapshots_restore(struct replica *replica) {
     if (fsm_applied_index(replica->fsm) >= point->index) {
         return ERR_OK;
     }
-    char path[SHELF_PATH_SIZE];
-    uint64_t index;
-    uint64_t term;
-    struct shelf_item item = {.kind = SHELF_SNAPSHOT, .index = point->index, .term = point->term};
-    shelf_path(replica->directory, &item, path);
-    enum err err = fsm_build_view(path, replica->view_path, &index, &term);
-    if (err == ERR_OK) {
-        err = fsm_replace(replica->fsm, replica->view_path);
-    }
+    enum err err = fsm_replace(replica->fsm, replica->view_path);
     if (err == ERR_OK) {
         LOG_INFO("the store is restored from a snapshot", LOG_U64("index", point->index));
     }
     return err;
+}
+
+/* ---- verifying ---- */
+
+struct verify {
+    char *directory;
+    struct shelf_item item;
+    enum err err;
+};
+
+static void verify_run(void *job) {
+    struct verify *verify = job;
+    char path[SHELF_PATH_SIZE];
+    shelf_path(verify->directory, &verify->item, path);
+    verify->err = fsm_snapshot_check(path);
+    if (verify->err == ERR_CORRUPT) {
+        LOG_ERROR("a snapshot is damaged and removed: another one is taken",
+                  LOG_TEXT("file", path));
+        shelf_remove(verify->directory, &verify->item);
+    }
+}
+
+static void verify_done(void *owner, void *job) {
+    struct replica *replica = owner;
+    struct verify *verify = job;
+    bool is_newest = verify->item.index == replica->snapshots.point.index;
+    replica->snapshots.is_damaged = verify->err == ERR_CORRUPT && is_newest;
+    free(verify->directory);
+    free(verify);
+}
+
+/* A little after the start: the file that the start only opened. */
+static void begin_verify(struct replica *replica) {
+    struct verify *verify = must_alloc_zeroed(1, sizeof *verify);
+    const struct snapshot_point *point = &replica->snapshots.point;
+    replica->snapshots.verify_at = 0;
+    verify->directory = must_strdup(replica->directory);
+    verify->item =
+        (struct shelf_item){.kind = SHELF_SNAPSHOT, .index = point->index, .term = point->term};
+    loop_work(replica->loop, verify_run, verify_done, verify);
 }
 
 /* ---- taking ---- */
@@ -262,6 +309,7 @@ static void adopt(struct replica *replica, const struct take *take) {
     snapshots_set(snapshots, &take->point, take->size);
     snapshots->appended_size = log_appended_size(replica->log);
     snapshots->taken_count++;
+    snapshots->is_damaged = false;
     engine_snapshot(replica->engine, replica_now(replica), &snapshots->point, trailing);
     log_drop_head(replica->log, engine_first_index(replica->engine) - 1);
     uint64_t first = log_segment_of(replica->log, log_first_index(replica->log));
@@ -298,7 +346,8 @@ static bool is_due(const struct replica *replica, msec_t now) {
         applied <= snapshots->point.index || applied > engine_apply_index(replica->engine)) {
         return false;
     }
-    return applied - snapshots->point.index >= replica->options.snapshot_entries ||
+    return snapshots->is_damaged ||
+           applied - snapshots->point.index >= replica->options.snapshot_entries ||
            log_appended_size(replica->log) - snapshots->appended_size >= LIMIT_SNAPSHOT_LOG_SIZE;
 }
 
@@ -358,5 +407,9 @@ void snapshots_turn(struct replica *replica, msec_t now) {
     }
     if (is_due(replica, now)) {
         begin_take(replica, now);
+    }
+    if (replica->snapshots.verify_at != 0 && now >= replica->snapshots.verify_at &&
+        replica->phase == PHASE_OPEN) {
+        begin_verify(replica);
     }
 }

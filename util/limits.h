@@ -126,7 +126,8 @@
 #define LIMIT_SNAPSHOT_ENTRIES_DEFAULT 100000u
 #define LIMIT_SNAPSHOT_ENTRIES_MAX     100000000u
 #define LIMIT_SNAPSHOT_LOG_SIZE        (64u * 1024u * 1024u)
-#define LIMIT_SNAPSHOT_KEPT            2u /* files: the newest, and one in case it is damaged */
+#define LIMIT_SNAPSHOT_VERIFY_DELAY_MS 2000u /* after a start that did not need to read it */
+#define LIMIT_SNAPSHOT_KEPT            2u    /* files: the newest, and one in case it is damaged */
 #define LIMIT_RAFT_CHUNK_SIZE_MAX      (256u * 1024u) /* of a snapshot on its way to a member */
 #define LIMIT_RAFT_CHUNK_ASK_MS        500u           /* without an answer: asked again */
 #define LIMIT_RAFT_SHIP_IDLE_MS        10000u         /* then a member is no longer waited for */

@@ -315,6 +315,35 @@ static void damaged_newest_snapshot_is_passed_over(void **state) {
     cluster_close(&cluster);
 }
 
+static bool has_taken_one(void *context) {
+    const struct node *node = context;
+    return status_of(node).snapshots_taken > 0;
+}
+
+/* Nobody needed it at the start; who needs it next must not find it. */
+static void damage_beside_a_whole_store_is_found_soon_after_the_start(void **state) {
+    (void)state;
+    struct cluster cluster;
+    cluster_open_snapshots(&cluster, 1, ENTRIES);
+    struct node *node = &cluster.nodes[0];
+    (void)cluster_wait_leader(&cluster);
+    put_many(node, 0, 60, 10);
+    cluster_run_until(&cluster, has_settled_snapshots, &cluster, 5000);
+    struct shelf_item newest;
+    struct shelf_item replaced;
+    assert_true(newest_of(node, SHELF_SNAPSHOT, &newest));
+    node_stop(node);
+    damage(node, &newest);
+    node_start(node);
+    cluster_run_until(&cluster, has_taken_one, node, LIMIT_SNAPSHOT_VERIFY_DELAY_MS + 5000);
+    assert_true(newest_of(node, SHELF_SNAPSHOT, &replaced));
+    assert_true(replaced.index > newest.index);
+    char path[SHELF_PATH_SIZE];
+    shelf_path(node->log_directory, &newest, path);
+    assert_int_not_equal(access(path, F_OK), 0);
+    cluster_close(&cluster);
+}
+
 /* Files of the log that only a damaged snapshot could make up for are missing. */
 static void start_is_refused_when_no_snapshot_is_whole(void **state) {
     (void)state;
@@ -326,6 +355,7 @@ static void start_is_refused_when_no_snapshot_is_whole(void **state) {
     struct shelf_item items[SHELF_ITEMS_MAX];
     unsigned count;
     node_stop(node);
+    remove_store(node);
     assert_int_equal(shelf_list(node->log_directory, items, &count), ERR_OK);
     assert_true(count > 0);
     for (unsigned i = 0; i < count; i++) {
@@ -365,6 +395,7 @@ int main(void) {
         cmocka_unit_test(fetching_goes_on_where_it_was_cut),
         cmocka_unit_test(received_snapshot_is_installed_by_the_next_start),
         cmocka_unit_test(damaged_newest_snapshot_is_passed_over),
+        cmocka_unit_test(damage_beside_a_whole_store_is_found_soon_after_the_start),
         cmocka_unit_test(start_is_refused_when_no_snapshot_is_whole),
         cmocka_unit_test(log_that_lost_entries_is_refused_beside_its_snapshot),
     };
