@@ -241,9 +241,15 @@ bool watch_hub_turn(struct watch_hub *hub) {
             count++;
         }
     }
-    for (struct list *node = due.next; node != &due; node = due.next) {
+    size_t size = 0;
+    for (struct list *node = due.next; node != &due && size < LIMIT_WATCH_CATCH_UP_SIZE;
+         node = due.next) {
+        buf_clear(&lines);
         catch_up(hub, CONTAINER_OF(node, struct watcher, node), &read, &lines);
+        size += lines.size;
     }
+    list_move_all(&hub->behind, &due); /* who had no turn now begins the next */
+    list_move_all(&due, &hub->behind);
     buf_deinit(&lines);
     store_read_end(&read);
     return count > 0 && !list_is_empty(&hub->behind);

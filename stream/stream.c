@@ -18,7 +18,6 @@
 struct piece {
     struct list node;
     struct buf bytes;
-    size_t offset; /* what was sent before */
 };
 
 static void flush(struct stream *stream);
@@ -267,12 +266,14 @@ void stream_write(struct stream *stream, struct slice bytes) {
 
 void stream_write_buf(struct stream *stream, struct buf *bytes) {
     size_t sent = takes_writes(stream) ? stream_send_raw(stream, buf_slice(bytes)) : bytes->size;
-    if (sent < bytes->size && takes_writes(stream)) {
+    bool has_rest = sent < bytes->size && takes_writes(stream);
+    if (has_rest && sent > 0) { /* the part that went is not kept with it */
+        queue_copy(stream, slice_of(bytes->data + sent, bytes->size - sent));
+    } else if (has_rest) {
         struct piece *piece = add_piece(stream);
         piece->bytes = *bytes;
-        piece->offset = sent;
         buf_init(bytes);
-        stream->waiting_size += piece->bytes.size - sent;
+        stream->waiting_size += piece->bytes.size;
         flush(stream);
     }
     buf_deinit(bytes);
@@ -336,10 +337,10 @@ static void flush(struct stream *stream) {
     while (count < LIMIT_STREAM_WRITE_PIECES && !list_is_empty(&stream->waiting)) {
         struct list *node = list_take_first(&stream->waiting);
         struct piece *piece = CONTAINER_OF(node, struct piece, node);
-        size_t size = piece->bytes.size - piece->offset;
+        size_t size = piece->bytes.size;
         list_append(&stream->sending, node);
         CHECK(size <= UINT32_MAX);
-        memory[count++] = uv_buf_init((char *)piece->bytes.data + piece->offset, (unsigned)size);
+        memory[count++] = uv_buf_init((char *)piece->bytes.data, (unsigned)size);
         stream->waiting_size -= size;
     }
     if (count == 0) {

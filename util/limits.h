@@ -83,8 +83,9 @@
 #define LIMIT_WATCH_LIVE_EVENTS                                                                    \
     16384u /* read for all live watchers at once; then they catch up                               \
             */
-#define LIMIT_WATCH_CATCH_UP_EVENTS   1000u /* read for one watcher in one turn of the loop */
-#define LIMIT_WATCH_CATCH_UP_WATCHERS 16u   /* that catch up in one turn */
+#define LIMIT_WATCH_CATCH_UP_EVENTS   100u /* read for one watcher in one turn of the loop */
+#define LIMIT_WATCH_CATCH_UP_SIZE     (1024u * 1024u) /* about, in one turn */
+#define LIMIT_WATCH_CATCH_UP_WATCHERS 16u             /* that catch up in one turn */
 #define LIMIT_LIST_BODY_SIZE_MAX      (1024u * 1024u) /* a page that is larger ends early */
 #define LIMIT_BODY_CHUNK_SIZE         (64u * 1024u)   /* of a streamed answer, in one turn */
 #define LIMIT_BODY_STREAMS_TURN       4u              /* streamed answers that go on in one turn */

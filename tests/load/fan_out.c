@@ -36,6 +36,7 @@
 #define PATIENCE_US     (30u * 1000u * 1000u)
 #define DRAIN_US        (3u * 1000u * 1000u)
 #define MUTE_RECEIVE    4096
+#define OPENING_MAX     256u
 #define TURN_EVENTS     512
 #define EVENT_VALUE_MAX (512u * 1024u)
 
@@ -313,13 +314,13 @@ static void wait_until(uint64_t at_us) {
 }
 
 static void open_all(void) {
+    uint64_t deadline_us = now_us() + PATIENCE_US;
     for (uint32_t i = 0; i < options.watchers; i++) {
         open_watcher(i);
-        if (i % 64 == 63) {
-            turn(0);
+        while (i >= ready_count + OPENING_MAX && now_us() < deadline_us) {
+            turn(100);
         }
     }
-    uint64_t deadline_us = now_us() + PATIENCE_US;
     while (ready_count < options.watchers && now_us() < deadline_us) {
         turn(100);
     }

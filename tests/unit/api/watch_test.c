@@ -140,13 +140,37 @@ static void catching_up_is_cut_into_bounded_steps(void **state) {
         snprintf(key, sizeof key, "kv/%u", i);
         put(bench, &hub, key);
     }
-    listener_start(&late, &hub, "kv/1000", 0);
+    listener_start(&late, &hub, "kv/100", 0);
     assert_true(watch_hub_turn(&hub)); /* the bound counts what is read, not what matches */
     assert_changes(&late, "");
     assert_int_equal(late.watcher.revision, LIMIT_WATCH_CATCH_UP_EVENTS);
     assert_false(watch_hub_turn(&hub));
-    assert_changes(&late, "1001:kv/1000 ");
+    assert_changes(&late, "101:kv/100 ");
     listener_stop(&late, &hub);
+}
+
+static void a_turn_of_catching_up_is_bounded_in_bytes(void **state) {
+    enum { VALUE_SIZE = LIMIT_WATCH_CATCH_UP_SIZE / 2, COUNT = 6 };
+    struct bench *bench = *state;
+    struct watch_hub hub;
+    struct listener late[COUNT];
+    char *value = must_alloc_zeroed(1, VALUE_SIZE + 1);
+    memset(value, 'v', VALUE_SIZE);
+    watch_hub_init(&hub, bench->store);
+    assert_int_equal(bench_put_kv(bench, "kv/a", value), ERR_OK);
+    watch_hub_applied(&hub);
+    for (unsigned i = 0; i < COUNT; i++) {
+        listener_start(&late[i], &hub, "kv/", 0);
+    }
+    for (unsigned served = 2; served <= COUNT; served += 2) { /* in Base64 it is two thirds */
+        assert_int_equal(watch_hub_turn(&hub), served < COUNT);
+        assert_int_equal(late[served - 1].writes, 1);
+        assert_int_equal(late[MIN_OF(served, COUNT - 1)].writes, served == COUNT);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        listener_stop(&late[i], &hub);
+    }
+    free(value);
 }
 
 static void a_start_in_the_future_waits_for_it(void **state) {
@@ -438,6 +462,7 @@ int main(void) {
         CLAIM(a_live_watcher_hears_what_matches_once_and_in_order),
         CLAIM(a_start_in_the_past_catches_up_and_goes_live),
         CLAIM(catching_up_is_cut_into_bounded_steps),
+        CLAIM(a_turn_of_catching_up_is_bounded_in_bytes),
         CLAIM(a_start_in_the_future_waits_for_it),
         CLAIM(a_revision_comes_whole_in_one_write),
         CLAIM(a_full_queue_moves_a_watcher_behind_and_nothing_is_lost),
