@@ -301,7 +301,7 @@ static void damaged_newest_snapshot_is_passed_over(void **state) {
     put_many(node, 0, 180, 10);
     cluster_run_until(&cluster, has_settled_snapshots, &cluster, 5000);
     uint64_t digest = store_digest_walk(node->store);
-    struct shelf_item newest;
+    struct shelf_item newest = {.index = 0};
     assert_true(newest_of(node, SHELF_SNAPSHOT, &newest));
     node_stop(node);
     remove_store(node);
@@ -329,8 +329,8 @@ static void damage_beside_a_whole_store_is_found_soon_after_the_start(void **sta
     (void)cluster_wait_leader(&cluster);
     put_many(node, 0, 60, 10);
     cluster_run_until(&cluster, has_settled_snapshots, &cluster, 5000);
-    struct shelf_item newest;
-    struct shelf_item replaced;
+    struct shelf_item newest = {.index = 0};
+    struct shelf_item replaced = {.index = 0};
     assert_true(newest_of(node, SHELF_SNAPSHOT, &newest));
     node_stop(node);
     damage(node, &newest);
