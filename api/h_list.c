@@ -21,6 +21,7 @@ struct listing {
     uint64_t revision; /* that the answer says */
     uint64_t count;
     uint64_t count_max;
+    uint64_t walked; /* objects in this step, selected or not */
     size_t size_max; /* of `out`; one item more than that may come */
     bool has_more;
     struct buf last_key;
@@ -101,15 +102,17 @@ static bool is_selected(const struct listing *listing, const struct object *obje
 
 static bool add_item(void *owner, const struct object *object) {
     struct listing *listing = owner;
-    if (!is_selected(listing, object)) {
-        return true;
-    }
-    if (listing->count == listing->count_max || listing->out.size >= listing->size_max) {
+    bool selected = is_selected(listing, object);
+    bool is_full = listing->count == listing->count_max || listing->out.size >= listing->size_max;
+    if ((selected && is_full) || listing->walked == LIMIT_LIST_WALK_MAX) {
         listing->has_more = true;
         return false;
     }
-    render_object(object, &listing->writer);
-    listing->count++;
+    if (selected) {
+        render_object(object, &listing->writer);
+        listing->count++;
+    }
+    listing->walked++;
     buf_clear(&listing->last_key);
     buf_append_text(&listing->last_key, object->key);
     return true;
@@ -202,6 +205,7 @@ static void write_chunk(struct body_stream *body) {
         return;
     }
     listing->has_more = false;
+    listing->walked = 0;
     store_list(&stream->read, listing->prefix, listing->after, add_item, listing);
     if (listing->has_more) {
         exchange_send(request->exchange, buf_slice(&listing->out));

@@ -53,6 +53,7 @@
 #define LIMIT_REVISION_MAX          ((UINT64_C(1) << 53) - 1) /* stays exact in every JSON reader */
 #define LIMIT_LIST_DEFAULT          500u
 #define LIMIT_LIST_MAX              10000u
+#define LIMIT_LIST_WALK_MAX         20000u /* objects looked at in one turn of the loop */
 
 /* Policies and services (docs/api.md, "Policies", "Services"). */
 #define LIMIT_POLICY_RULES_MAX      256u  /* a direction */

@@ -152,6 +152,23 @@ class NodesAndEndpoints(OneServer):
                 items = self.api.get(f"/v1/nodes?prefix=z-&selector={selector}").json["items"]
                 self.assertEqual([item["name"] for item in items], names)
 
+    def test_a_selector_that_finds_little_among_much_is_answered_in_steps(self):
+        count = 20_001  # one more than are looked at in one step
+        for first in range(0, count, 128):
+            operations = [
+                {"put": {"key": f"nodes/many-{i:05}", "object": {"labels": {"last": str(i == count - 1)}}}}
+                for i in range(first, min(first + 128, count))
+            ]
+            self.assertEqual(self.api.post("/v1/txn", {"then": operations}).status, 200)
+        path = "/v1/nodes?prefix=many-&selector=last%3DTrue"
+        step = self.api.get(path).json
+        self.assertEqual(step["items"], [])
+        rest = self.api.get(f"{path}&continue={step['continue']}").json
+        whole = self.api.get(f"{path}&limit=all").json
+        for found in (rest, whole):
+            self.assertEqual([item["name"] for item in found["items"]], [f"many-{count - 1}"])
+            self.assertNotIn("continue", found)
+
     def test_an_endpoint_comes_back_whole(self):
         body = {
             "node": "edge-1",
