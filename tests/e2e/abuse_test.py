@@ -7,7 +7,7 @@ import time
 
 import claims
 from honest import Honest, measure_idle
-from raw import Crowd, allow_descriptors
+from raw import Crowd, allow_descriptors, cpu_s
 from weft import Cluster, wait_until
 
 MIB = 1024 * 1024
@@ -226,11 +226,6 @@ class FewDescriptors(claims.TestCase):
     def diagnose(cls):
         return cls.cluster.log_tails()
 
-    def used_cpu_s(self):
-        with open(f"/proc/{self.server.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def test_the_bounds_follow_and_the_log_says_so(self):
         log = "\n".join(self.server.log_tail())
         self.assertRegex(log, r"fewer clients are served.* limit=100 .*connections_max=\d+ watchers_max=\d+")
@@ -241,9 +236,9 @@ class FewDescriptors(claims.TestCase):
             crowd.watch(1)
             self.assertGreater(crowd.open_count, 5)
             self.assertLess(crowd.open_count, 50)
-            before_s = self.used_cpu_s()
+            before_s = cpu_s(self.server.process.pid)
             time.sleep(1)  # nothing happens now, so nothing may be computed
-            self.assertLess(self.used_cpu_s() - before_s, 0.3)
+            self.assertLess(cpu_s(self.server.process.pid) - before_s, 0.3)
         wait_until("room again", lambda: self.api.get("/v1/kv/none").status == 404, 5)
         self.assertIn(self.api.put("/v1/kv/after", b"1").status, (200, 201))
 

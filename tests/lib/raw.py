@@ -1,6 +1,7 @@
 """Connections of clients that misbehave: bytes are sent as the test says, and ends are noticed."""
 
 import contextlib
+import os
 import resource
 import select
 import socket
@@ -75,6 +76,13 @@ def memory_kib(pid, what="VmRSS"):
     """Resident memory of a process; VmHWM: its greatest."""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(what + ":"))
+
+
+def cpu_s(pid):
+    """Processor time that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def forget_peak(pid):
