@@ -62,7 +62,8 @@ static void a_histograms_buckets_hold_the_ones_below(void **state) {
                                  "a_count{b=\"c\"} 3\n"));
     buf_clear(&out);
     metrics_text_histogram("a", "", &histogram, &out);
-    assert_non_null(strstr(buf_text(&out), "a_bucket{le=\"+Inf\"} 3\na_sum 20.000101\na_count 3\n"));
+    assert_non_null(
+        strstr(buf_text(&out), "a_bucket{le=\"+Inf\"} 3\na_sum 20.000101\na_count 3\n"));
     buf_deinit(&out);
 }
 
