@@ -190,6 +190,8 @@ def why_no_namespaces():
 
 
 def main():
+    # A shell's background job ignores Ctrl-C, and so would all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", required=True)
     parser.add_argument("--only", metavar="GLOB")
