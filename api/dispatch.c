@@ -125,6 +125,35 @@ static bool is_json_type(const char *content_type) {
     return size == strlen(JSON_TYPE) && strncasecmp(content_type, JSON_TYPE, size) == 0;
 }
 
+/* RFC 9110 5.3: two of them are no list. Which one counts is not ours to guess. */
+static enum err check_repetition(const struct http_message *message, struct problem *problem) {
+    static const char *const names[] = {"content-type", "idempotency-key", "if-match",
+                                        "if-none-match", "last-event-id"};
+    for (unsigned i = 0; i < ARRAY_COUNT(names); i++) {
+        if (http_count_headers(message, names[i]) > 1) {
+            return problem_set(problem, ERR_BAD_REQUEST, "the header %s is given twice", names[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+/* Some clients send {} where there is nothing to say. */
+static bool says_nothing(struct slice body) {
+    bool is_open = false;
+    bool is_closed = false;
+    for (size_t i = 0; i < body.size; i++) {
+        uint8_t byte = body.data[i];
+        if (byte == '{' && !is_open) {
+            is_open = true;
+        } else if (byte == '}' && is_open && !is_closed) {
+            is_closed = true;
+        } else if (byte == 0 || strchr(" \t\r\n", byte) == NULL) {
+            return false;
+        }
+    }
+    return is_open == is_closed;
+}
+
 static enum err check_conditions(const struct route *route, const struct http_message *message,
                                  struct problem *problem) {
     if ((route->flags & ROUTE_WRITE) == 0) {
@@ -144,7 +173,10 @@ static enum err check_conditions(const struct route *route, const struct http_me
 enum err dispatch_check_message(const struct route *route, const struct http_message *message,
                                 struct problem *problem) {
     const char *content_type = http_find_header(message, "content-type");
-    if (route->body == BODY_NONE && message->body.size > 0) {
+    if (check_repetition(message, problem) != ERR_OK) {
+        return problem->err;
+    }
+    if (route->body == BODY_NONE && !says_nothing(message->body)) {
         return problem_set(problem, ERR_BAD_REQUEST, "this call takes no body");
     }
     if (route->body == BODY_JSON && content_type != NULL && !is_json_type(content_type)) {

@@ -75,7 +75,8 @@ static void begin(struct request *request) {
     add_headers(request);
     if (request->message->method == METHOD_HEAD) {
         snapshot_writer_close(writer);
-        request_reply(request, 200, SNAPSHOT_TYPE, 0, slice_of(NULL, 0));
+        request_stream(request, SNAPSHOT_TYPE);
+        request_end_stream(request);
         return;
     }
     struct snapshot_stream *snapshot = arena_alloc(request->arena, sizeof *snapshot);

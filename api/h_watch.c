@@ -69,7 +69,8 @@ static void begin(struct request *request) {
     }
     exchange_header(request->exchange, "Cache-Control", "no-cache");
     if (request->message->method == METHOD_HEAD) {
-        request_reply(request, 200, content_type_of(watcher), 0, slice_of(NULL, 0));
+        request_stream(request, content_type_of(watcher));
+        request_end_stream(request);
         return;
     }
     watch_stream_begin(request, content_type_of(watcher));

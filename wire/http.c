@@ -248,6 +248,14 @@ const char *http_find_header(const struct http_message *message, const char *nam
     return NULL;
 }
 
+unsigned http_count_headers(const struct http_message *message, const char *name) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < message->header_count; i++) {
+        count += strcmp(message->headers[i].name, name) == 0;
+    }
+    return count;
+}
+
 /* The head, once it is whole. */
 
 static enum method method_of(uint8_t number) {
@@ -283,14 +291,6 @@ static void fill_message(struct http_parser *parser) {
     }
 }
 
-static unsigned count_header(const struct http_message *message, const char *name) {
-    unsigned count = 0;
-    for (unsigned i = 0; i < message->header_count; i++) {
-        count += strcmp(message->headers[i].name, name) == 0;
-    }
-    return count;
-}
-
 /* host [ ":" port ] of RFC 3986 3.2.2, by its characters; may be empty (RFC 9110 7.2). */
 static bool is_host(const char *value) {
     for (const char *at = value; *at != 0; at++) {
@@ -304,7 +304,7 @@ static bool is_host(const char *value) {
 
 static int check_request(struct http_parser *parser) {
     const struct http_message *message = &parser->message;
-    unsigned host_count = count_header(message, "host");
+    unsigned host_count = http_count_headers(message, "host");
     if (host_count > 1 || (host_count == 0 && parser->llhttp.http_minor == 1)) {
         return refuse(parser, ERR_BAD_REQUEST, "exactly one Host header is needed");
     }
@@ -319,8 +319,8 @@ static int check_request(struct http_parser *parser) {
 
 static int check_framing(struct http_parser *parser) {
     const struct http_message *message = &parser->message;
-    unsigned coding_count = count_header(message, "transfer-encoding");
-    unsigned length_count = count_header(message, "content-length");
+    unsigned coding_count = http_count_headers(message, "transfer-encoding");
+    unsigned length_count = http_count_headers(message, "content-length");
     if (parser->llhttp.http_major != 1 || parser->llhttp.http_minor > 1) {
         return refuse(parser, ERR_BAD_REQUEST, "the HTTP version must be 1.1 or 1.0");
     }

@@ -78,6 +78,8 @@ void http_parser_next(struct http_parser *parser, bool answer_has_no_body);
 
 /* The value of a header (lower-case name); NULL when absent. */
 const char *http_find_header(const struct http_message *message, const char *name);
+/* How many headers have a name (lower-case). */
+unsigned http_count_headers(const struct http_message *message, const char *name);
 /* How much the client wants a media type, by its Accept headers: 0 (not at all) to 1000. Without
  * one, everything is wanted. Source: RFC 9110 12.5.1. */
 unsigned http_accepts(const struct http_message *message, const char *type);

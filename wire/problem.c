@@ -91,9 +91,9 @@ void problem_write(const struct problem *problem, const char *request_id, struct
     if (err == ERR_COMPACTED) {
         json_member_number(&writer, "compact_revision", problem->compact_revision);
     }
-    if (problem->current.size > 0) {
+    if (err == ERR_PRECONDITION_FAILED) {
         json_key(&writer, "current");
-        json_put_raw(&writer, problem->current);
+        json_put_raw(&writer, problem->current.size > 0 ? problem->current : slice_of_text("null"));
     }
     if (err == ERR_INVALID) {
         write_errors(problem, &writer);

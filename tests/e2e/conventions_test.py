@@ -82,6 +82,17 @@ class Conventions(claims.TestCase):
         self.assertEqual(head.headers["content-length"], str(len(get.body)))
         self.assertEqual(self.api.request("HEAD", "/v1/kv/absent").status, 404)
 
+    def test_head_of_a_stream_claims_no_length(self):  # RFC 9110 8.6: only what GET would send
+        for path in ("/v1/kv?limit=all", "/v1/kv?watch=true", "/v1/watch", "/v1/snapshot"):
+            with self.subTest(path=path):
+                head = self.api.request("HEAD", path)
+                self.assertEqual((head.status, head.body), (200, b""))
+                self.assertNotIn("content-length", head.headers)
+                self.assertEqual(head.headers["transfer-encoding"], "chunked")
+        requests = b"HEAD /v1/watch HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.0\r\n\r\n"
+        answer = self.api.raw(requests)
+        self.assertTrue(answer.endswith(b"\r\n\r\nok\n"), "the connection goes on: %r" % answer)
+
     # ---- JSON ----
 
     def test_malformed_json_is_refused_at_its_byte(self):
@@ -193,6 +204,34 @@ class Conventions(claims.TestCase):
             with self.subTest(method=method, path=path):
                 answer = self.refuse(method, path, 405, "method_not_allowed", is_write=False)
                 self.assertEqual(set(answer.headers["allow"].replace(" ", "").split(",")), allowed)
+
+    def test_a_header_that_has_one_value_comes_once(self):
+        for name, first, second in (
+            ("Idempotency-Key", "a", "b"),
+            ("If-Match", '"1"', '"2"'),
+            ("If-None-Match", "*", "*"),
+            ("Content-Type", "application/json", "text/plain"),
+        ):
+            with self.subTest(name=name):
+                head = f"PUT /v1/nodes/twice HTTP/1.1\r\nHost: x\r\n{name}: {first}\r\n{name}: {second}\r\n"
+                answer = self.api.raw(head.encode() + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}")
+                self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+                self.assertIn(b'"code":"bad_request"', answer)
+                self.assertIn(b'"outcome":"not_applied"', answer)
+        head = "GET /v1/watch HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2\r\n"
+        answer = self.api.raw(head.encode() + b"Connection: close\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertEqual(self.api.get("/v1/nodes/twice").status, 404)
+
+    def test_a_call_without_a_body_takes_an_empty_object(self):
+        lease = self.api.post("/v1/leases", {"ttl_s": 60}).json["id"]
+        for body in (b"", b"{}", b" {} \n"):
+            answer = self.api.post(f"/v1/leases/{lease}/renew", body, headers={"Content-Type": "application/json"})
+            self.assertEqual(answer.status, 200, body)
+        for body in (b"{1}", b"null", b'{"ttl_s":5}', b"{}{}"):
+            self.refuse("POST", f"/v1/leases/{lease}/renew", 400, "bad_request", body)
+        self.refuse("DELETE", f"/v1/leases/{lease}", 400, "bad_request", b"x")
+        self.assertEqual(self.api.delete(f"/v1/leases/{lease}", body=b"{}").status, 200)
 
     def test_a_failed_condition_shows_the_current_object(self):
         put = self.api.put("/v1/networks/cond", NETWORK)

@@ -135,6 +135,9 @@ class Kv(claims.TestCase):
         self.assertEqual(refused.json["current"]["revision"], second.json["revision"])
         self.assertEqual(self.api.delete("/v1/kv/match", headers={"If-Match": put.etag}).status, 412)
         self.assertEqual(self.api.delete("/v1/kv/match", headers={"If-Match": second.etag}).status, 200)
+        for method in ("PUT", "DELETE"):
+            refused = self.api.request(method, "/v1/kv/match", headers={"If-Match": second.etag})
+            self.assertEqual((refused.status, refused.json["current"]), (412, None), "it does not exist")
 
     def test_of_many_who_create_one_key_one_wins(self):
         def create(number):
