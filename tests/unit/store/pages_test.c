@@ -52,8 +52,9 @@ static void what_lmdb_wrote_is_whole(void **state) {
 
 /* Where the file was flipped and still passes, it answers as before and goes on as before. */
 static void check_same(struct bench *bench, struct slice file, uint64_t digest) {
-    int fd = open(view_of(bench), O_WRONLY | O_TRUNC | O_CLOEXEC);
+    int fd = open(view_of(bench), O_WRONLY | O_CLOEXEC);
     assert_int_equal(write(fd, file.data, file.size), file.size);
+    assert_int_equal(ftruncate(fd, (off_t)file.size), 0);
     assert_int_equal(close(fd), 0);
     char lock[128];
     snprintf(lock, sizeof lock, "%s/lock.mdb", bench->directory);
@@ -105,19 +106,18 @@ static void a_flipped_bit_is_found_or_does_not_matter(void **state) {
     abandon(bench);
     read_view(bench, &file);
     unsigned passed = 0;
-    for (unsigned i = 0; i < 3000; i++) {
+    for (unsigned i = 0; i < 2000; i++) {
         size_t at = any_place(&rand, file.size);
         uint8_t bit = (uint8_t)(1u << rand_below(&rand, 8));
         file.data[at] ^= bit;
-        if (pages_are_whole(buf_slice(&file)) && passed < 60) {
-            passed++;
+        if (pages_are_whole(buf_slice(&file)) && passed++ < 20) {
             check_same(bench, buf_slice(&file), digest);
             abandon(bench);
         }
         file.data[at] ^= bit;
     }
-    print_message("%u of 3000 flips did not matter\n", passed);
-    assert_in_range(passed, 10, 2000);
+    print_message("%u of 2000 flips did not matter\n", passed);
+    assert_in_range(passed, 20, 1950);
     check_same(bench, buf_slice(&file), digest);
     buf_deinit(&file);
 }
