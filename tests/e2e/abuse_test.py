@@ -6,9 +6,10 @@ import socket
 import time
 
 import claims
+from cluster_case import ClusterCase
 from honest import Honest, measure_idle
 from raw import Crowd, allow_descriptors, cpu_s
-from weft import Cluster, wait_until
+from weft import wait_until
 
 MIB = 1024 * 1024
 HEAD_TIMEOUT_S = 10
@@ -18,23 +19,15 @@ def statuses(received):
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
-class Abuse(claims.TestCase):
+class Abuse(ClusterCase):
+    servers = 1
+
     @classmethod
     def setUpClass(cls):
         allow_descriptors()
-        cls.cluster = Cluster(1)
-        cls.cluster.start()
+        super().setUpClass()
         cls.server = cls.cluster.members[0]
-        cls.api = cls.server.api
         cls.idle = measure_idle(cls.api)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def tearDown(self):
         self.assertTrue(self.server.is_running)
@@ -207,24 +200,15 @@ class Abuse(claims.TestCase):
         return True
 
 
-class FewDescriptors(claims.TestCase):
+class FewDescriptors(ClusterCase):
     """A server that may open only 100 files."""
 
+    servers = 1
+
     @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(1)
+    def configure(cls):
         cls.server = cls.cluster.members[0]
         cls.server.wrapper = ["prlimit", "--nofile=100:100"]
-        cls.cluster.start()
-        cls.api = cls.server.api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def test_the_bounds_follow_and_the_log_says_so(self):
         log = "\n".join(self.server.log_tail())

@@ -7,26 +7,17 @@ import subprocess
 import tempfile
 
 import claims
+from cluster_case import ClusterCase
 from weft import BIN, Cluster, free_ports, wait_until
 
 DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 
-class CommandLine(claims.TestCase):
+class CommandLine(ClusterCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
+        super().setUpClass()
         cls.urls = ",".join(member.url for member in cls.cluster.members)
-        cls.api = cls.cluster.members[0].api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def command(self, *words, servers=None):
         return [os.path.join(BIN, "weft"), "--server", servers or self.urls, *words]

@@ -8,6 +8,7 @@ import time
 
 import claims
 import metrics
+from cluster_case import ClusterCase
 from weft import Cluster, wait_until
 
 HISTORY = 50
@@ -17,25 +18,18 @@ def compact_revision(member):
     return int(metrics.value(metrics.read(member.api), "weft_store_compact_revision"))
 
 
-class Compaction(claims.TestCase):
+class Compaction(ClusterCase):
+    flags = ("--history-events", str(HISTORY))
+
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3, "--history-events", str(HISTORY))
-        cls.cluster.start()
+        super().setUpClass()
         cls.api = cls.cluster.leader().api
         cls.first = cls.api.put("/v1/kv/old/0", b"1").json["revision"]
         for i in range(4 * HISTORY):
             cls.api.put(f"/v1/kv/old/{i}", b"1")
         for member in cls.cluster.members:
             wait_until("a compaction", lambda m=member: compact_revision(m) > cls.first, 20)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def test_a_watch_from_what_is_gone_is_410_before_the_stream(self):
         for member in self.cluster.members:

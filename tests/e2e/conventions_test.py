@@ -4,27 +4,19 @@ import json
 import socket
 
 import claims
-from weft import Cluster
+from cluster_case import ClusterCase
 
 NETWORK = {"ipv4": "10.244.0.0/16"}
 
 
 
-class Conventions(claims.TestCase):
+class Conventions(ClusterCase):
+    servers = 1
+
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(1)
-        cls.cluster.start()
-        cls.api = cls.cluster.members[0].api
+        super().setUpClass()
         cls.api.put("/v1/kv/there", b"x")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def refuse(self, method, path, status, code, body=None, headers=None, is_write=None):
         """Sends a request that must fail, and checks what all failures have in common. Returns it."""

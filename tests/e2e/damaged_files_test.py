@@ -5,22 +5,20 @@ import random
 import shutil
 
 import claims
+from cluster_case import OwnClusterCase
 from weft import Cluster, wait_until
 
 KEYS = 60
 
 
-class DamagedFiles(claims.TestCase):
+class DamagedFiles(OwnClusterCase):
+    servers = 1
+
     def setUp(self):
-        self.cluster = Cluster(1)
-        self.cluster.start()
-        self.addCleanup(self.cluster.close)
+        super().setUp()
         [self.member] = self.cluster.members
         for number in range(KEYS):
             self.member.api.put(f"/v1/kv/k{number}", self.value(number))
-
-    def diagnose(self):
-        return self.cluster.log_tails()
 
     @staticmethod
     def value(number):

@@ -1,26 +1,17 @@
 """?dry_run=true: the answer that the write would have had, and nothing written (docs/api.md)."""
 
 import claims
-from weft import Cluster
+from cluster_case import ClusterCase
 
 NETWORK = {"ipv4": "10.244.0.0/16"}
 NODE = {"node": "edge-1", "public_ip": "192.0.2.1"}
 
 
-class DryRun(claims.TestCase):
+class DryRun(ClusterCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
+        super().setUpClass()
         cls.api = cls.cluster.followers()[0].api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def everything(self):
         lists = [self.api.get(path).body for path in ("/v1/kv?limit=all", "/v1/networks", "/v1/subnets/dry", "/v1/nodes")]

@@ -11,7 +11,8 @@ import threading
 import time
 
 import claims
-from weft import Cluster, wait_until
+from cluster_case import OwnClusterCase
+from weft import wait_until
 
 WRITERS = 6
 BEFORE_KILL_S = 3.0
@@ -47,16 +48,8 @@ class Recorder:
         self.pool.shutdown()
 
 
-class Crashes(claims.TestCase):
-    size = 3
-
-    def setUp(self):
-        self.cluster = Cluster(self.size)
-        self.cluster.start()
-        self.addCleanup(self.cluster.close)
-
-    def diagnose(self):
-        return self.cluster.log_tails()
+class Crashes(OwnClusterCase):
+    servers = 3
 
     def check_all_there(self, acknowledged, member):
         listed = wait_until(f"{member.name} answers", lambda: self.list_all(member), 10)
@@ -182,7 +175,7 @@ class OneKilled(Crashes):
             for attempt in itertools.count(number):
                 if stop.is_set():
                     return
-                api = members[attempt % self.size].api
+                api = members[attempt % self.servers].api
                 try:
                     read = api.get("/v1/kv/counter?timeout=2s", timeout=3)
                     if read.status != 200:
@@ -341,7 +334,7 @@ class Stops(Crashes):
 
 
 class Damage(Crashes):
-    size = 1
+    servers = 1
 
     def used_segment(self, member):
         """The file of the log with the most bytes that are not zero, and how many those are."""

@@ -14,6 +14,7 @@ import socket
 import time
 
 import claims
+from cluster_case import ClusterCase
 from weft import ROOT, Cluster, wait_until
 
 NETWORK = {"ipv4": "10.244.0.0/16"}
@@ -286,16 +287,11 @@ ROWS = {
 }
 
 
-class Errors(claims.TestCase):
+class Errors(ClusterCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
+        super().setUpClass()
         cls.own = None
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
 
     def diagnose(self):
         return (self.own or self.cluster).log_tails()

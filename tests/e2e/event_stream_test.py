@@ -1,26 +1,14 @@
 """Server-sent events, and who is sent what: Accept (docs/api.md, "Watches")."""
 
 import claims
-from weft import Cluster
+from cluster_case import ClusterCase
 
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 
 
-class EventStreams(claims.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(1)
-        cls.cluster.start()
-        cls.api = cls.cluster.members[0].api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
+class EventStreams(ClusterCase):
+    servers = 1
 
     def put(self, key, value=b"1"):
         return self.api.put(f"/v1/kv/{key}", value).json["revision"]

@@ -4,7 +4,8 @@ import secrets
 import threading
 
 import claims
-from weft import Cluster, wait_until
+from cluster_case import ClusterCase, OwnClusterCase
+from weft import wait_until
 
 
 def key_header(key=None):
@@ -16,22 +17,12 @@ def said(answer):
     return answer.status, answer.etag, answer.body
 
 
-class Idempotency(claims.TestCase):
+class Idempotency(ClusterCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
-        cls.apis = [member.api for member in cls.cluster.members]
+        super().setUpClass()
         cls.api = cls.cluster.followers()[0].api
         cls.api.put("/v1/networks/once", {"ipv4": "10.244.0.0/16"})
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def repeat(self, method, path, body=None, headers=None):
         """Sends it to every server with one key; all answers are the first one's."""
@@ -135,16 +126,8 @@ class Idempotency(claims.TestCase):
         self.assertEqual(said(self.api.put("/v1/kv/dry?dry_run=true", b"1", headers=headers)), said(done))
 
 
-class LeaderLost(claims.TestCase):
+class LeaderLost(OwnClusterCase):
     """The leader is killed under writers whose client retries with their key."""
-
-    def setUp(self):
-        self.cluster = Cluster(3)
-        self.addCleanup(self.cluster.close)
-        self.cluster.start()
-
-    def diagnose(self):
-        return self.cluster.log_tails()
 
     def write(self, number, results):
         """As a client library does: the same key until there is an answer."""

@@ -4,25 +4,10 @@ import concurrent.futures
 
 import claims
 from api import b64, quote
-from weft import Cluster
+from cluster_case import ClusterCase
 
 
-class Kv(claims.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
-        cls.apis = [member.api for member in cls.cluster.members]
-        cls.api = cls.apis[0]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
-
+class Kv(ClusterCase):
     # ---- one key ----
 
     def test_a_put_answers_201_then_200(self):

@@ -7,7 +7,7 @@ import random
 import time
 
 import claims
-from weft import Cluster
+from cluster_case import OwnClusterCase
 
 ENTRIES = 20
 KEYS = 60
@@ -17,14 +17,8 @@ OBJECTS = 5000
 STALL_S = 0.25  # the servers of a test run share two cores with everything else
 
 
-class Snapshots(claims.TestCase):
-    def setUp(self):
-        self.cluster = Cluster(3, "--snapshot-entries", str(ENTRIES))
-        self.cluster.start()
-        self.addCleanup(self.cluster.close)
-
-    def diagnose(self):
-        return self.cluster.log_tails()
+class Snapshots(OwnClusterCase):
+    flags = ("--snapshot-entries", str(ENTRIES))
 
     def put_all(self, member, names, value, at_once=4):
         """Each acknowledged. One after the other they are an entry of the log each."""

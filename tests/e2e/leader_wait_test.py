@@ -4,7 +4,8 @@ import threading
 import time
 
 import claims
-from weft import Cluster, wait_until
+from cluster_case import OwnClusterCase
+from weft import wait_until
 
 ELECTION_MS = 1000
 FAST = ("--heartbeat-ms", "100", "--election-ms", str(ELECTION_MS))
@@ -35,14 +36,8 @@ class Writer(threading.Thread):
         self.join(30)
 
 
-class LeaderWait(claims.TestCase):
-    def setUp(self):
-        self.cluster = Cluster(3, *FAST)
-        self.addCleanup(self.cluster.close)
-        self.cluster.start()
-
-    def diagnose(self):
-        return self.cluster.log_tails()
+class LeaderWait(OwnClusterCase):
+    flags = FAST
 
     def check_steady(self, make_change):
         writer = Writer(self.cluster.followers()[0].api)

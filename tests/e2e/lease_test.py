@@ -4,23 +4,15 @@ import re
 import time
 
 import claims
+from cluster_case import ClusterCase
 from weft import Cluster, wait_until
 
 
-class Lease(claims.TestCase):
+class Lease(ClusterCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
+        super().setUpClass()
         cls.api = cls.cluster.followers()[0].api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def grant(self, ttl_s, api=None):
         answer = (api or self.api).post("/v1/leases", {"ttl_s": ttl_s})

@@ -4,6 +4,7 @@ import subprocess
 
 import claims
 import metrics
+from cluster_case import ClusterCase
 from weft import Cluster, wait_until
 
 HISTOGRAMS = (
@@ -17,20 +18,7 @@ HISTOGRAMS = (
 )
 
 
-class Metrics(claims.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
-
+class Metrics(ClusterCase):
     def value(self, member, name, **labels):
         return metrics.value(metrics.read(member.api), name, **labels)
 

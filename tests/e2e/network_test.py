@@ -1,23 +1,11 @@
 """Networks, nodes and endpoints: defaults, validation, what their leases forbid."""
 
 import claims
-from weft import Cluster
+from cluster_case import ClusterCase
 
 
-class OneServer(claims.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(1)
-        cls.cluster.start()
-        cls.api = cls.cluster.members[0].api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
+class OneServer(ClusterCase):
+    servers = 1
 
 
 class Networks(OneServer):

@@ -4,7 +4,8 @@ import json
 import os
 
 import claims
-from weft import ROOT, Cluster
+from cluster_case import ClusterCase
+from weft import ROOT
 
 try:
     import jsonschema
@@ -20,17 +21,13 @@ NODE = {"addresses": ["192.0.2.1"], "labels": {"a": "b"}, "conditions": [{"type"
 ENDPOINT = {"node": "n1", "mac": "02:00:00:00:00:01", "pod": {"namespace": "ns", "name": "p", "labels": {"k": "v"}}}
 
 
-class OpenApi(claims.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(1)
-        cls.cluster.start()
-        cls.api = cls.cluster.members[0].api
-        cls.document = cls.api.get("/openapi.json").json
+class OpenApi(ClusterCase):
+    servers = 1
 
     @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.document = cls.api.get("/openapi.json").json
 
     def test_it_is_the_file_in_the_tree(self):
         answer = self.api.get("/openapi.json")

@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import claims
+from cluster_case import ClusterCase
 from weft import BIN, Cluster
 
 
@@ -159,22 +160,7 @@ def bare(item):
     return {name: value for name, value in item.items() if name not in ENVELOPE}
 
 
-class ThreeServers(claims.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
-        cls.apis = [member.api for member in cls.cluster.members]
-        cls.api = cls.apis[0]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
-
+class ThreeServers(ClusterCase):
     def put(self, path, body, status=201):
         answer = self.api.put(f"/v1/{path}", body)
         self.assertEqual(answer.status, status, answer)

@@ -1,21 +1,19 @@
 """A store at its quota: 507 before the log, and room again after deletes (docs/api.md, "Semantics" 6)."""
 
 import claims
-from weft import Cluster, wait_until
+from cluster_case import OwnClusterCase
+from weft import wait_until
 
 QUOTA = 8 * 1024 * 1024
 VALUE = b"x" * 65536
 
 
-class Quota(claims.TestCase):
-    def setUp(self):
-        self.cluster = Cluster(3, "--quota-bytes", str(QUOTA))
-        self.addCleanup(self.cluster.close)
-        self.cluster.start()
-        self.api = self.cluster.followers()[0].api
+class Quota(OwnClusterCase):
+    flags = ("--quota-bytes", str(QUOTA))
 
-    def diagnose(self):
-        return self.cluster.log_tails()
+    def setUp(self):
+        super().setUp()
+        self.api = self.cluster.followers()[0].api
 
     def fill(self):
         """Writes new keys until one is refused; the refusal and how many there are."""

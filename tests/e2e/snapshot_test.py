@@ -11,7 +11,8 @@ import threading
 import claims
 import metrics
 from api import b64
-from weft import BIN, Cluster, wait_until
+from cluster_case import ClusterCase
+from weft import BIN, wait_until
 
 CHECK = os.path.join(BIN, "..", "tests", "e2e", "snapshot_check")
 REQUEST = b"GET /v1/snapshot HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -42,20 +43,11 @@ def take_apart(answer):
     return status, headers, b"".join(pieces), trailers
 
 
-class Snapshot(claims.TestCase):
+class Snapshot(ClusterCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
+        super().setUpClass()
         cls.api = cls.cluster.leader().api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def check_file(self, body):
         """What the server's own reader says of it: its revision."""

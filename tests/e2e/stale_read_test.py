@@ -5,22 +5,15 @@ import contextlib
 import http.client
 
 import claims
-from weft import Cluster, wait_until
+from cluster_case import OwnClusterCase
+from weft import wait_until
 
 ROUNDS = 4
 WAITING_READS = 16  # that reach the paused leader and are answered when it goes on
 READS = 3000
 
 
-class Reads(claims.TestCase):
-    def setUp(self):
-        self.cluster = Cluster(3)
-        self.cluster.start()
-        self.addCleanup(self.cluster.close)
-
-    def diagnose(self):
-        return self.cluster.log_tails()
-
+class Reads(OwnClusterCase):
     @staticmethod
     def read(member, timeout):
         """The value of kv/register, or None where no answer came or it was refused."""

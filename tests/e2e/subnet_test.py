@@ -5,28 +5,15 @@ import ipaddress
 import time
 
 import claims
-from weft import Cluster, wait_until
+from cluster_case import ClusterCase
+from weft import wait_until
 
 TTL_S = 5  # the least that a network takes
 
 
-class WithServer(claims.TestCase):
-    size = 1
+class WithServer(ClusterCase):
+    servers = 1
     flags = ("--lease-quarantine-s", "0")
-
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(cls.size, *cls.flags)
-        cls.cluster.start()
-        cls.api = cls.cluster.members[0].api
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def network(self, name, **fields):
         answer = self.api.put(f"/v1/networks/{name}", {"ipv4": "10.244.0.0/16", **fields})
@@ -370,7 +357,7 @@ class Quarantine(WithServer):
 
 
 class Failover(WithServer):
-    size = 3
+    servers = 3
 
     def kill_leader(self):
         leader = self.cluster.leader()
@@ -410,7 +397,7 @@ class Failover(WithServer):
         def join(number):
             node = f"edge-{number}"
             for attempt in range(200):
-                api = self.cluster.members[(number + attempt) % self.size].api
+                api = self.cluster.members[(number + attempt) % self.servers].api
                 try:
                     answer = api.post(f"/v1/subnets/{network}/acquire?timeout=2s", {"node": node}, timeout=4)
                 except OSError:

@@ -8,18 +8,18 @@ import pathlib
 
 import claims
 import weft
-from weft import Cluster, wait_until
+from cluster_case import OwnClusterCase
+from weft import wait_until
 
 GATE_LIBRARY = os.path.join(weft.BIN, "..", "tests", "e2e", "sync_gate.so")
 HELD_S = 1.0  # a write that is not acknowledged within it waits for a disk: unheld ones take milliseconds
 WRITES = 20
 
 
-class Gated(claims.TestCase):
+class Gated(OwnClusterCase):
     extra = {}
 
-    def setUp(self):
-        self.cluster = Cluster(3)
+    def configure(self):
         self.held = contextlib.ExitStack()
         for member in self.cluster.members:
             pathlib.Path(self.gate(member)).touch()
@@ -30,12 +30,10 @@ class Gated(claims.TestCase):
                 **self.extra,
             }
             member.wrapper = ["env", *[f"{name}={value}" for name, value in environment.items()]]
-        self.cluster.start()
-        self.addCleanup(self.cluster.close)
-        self.addCleanup(self.release)
 
-    def diagnose(self):
-        return self.cluster.log_tails()
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.release)
 
     def gate(self, member):
         return os.path.join(self.cluster.folder, f"gate-{member.name}")

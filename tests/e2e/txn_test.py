@@ -4,25 +4,16 @@ import threading
 
 import claims
 from api import b64
-from weft import Cluster
+from cluster_case import ClusterCase
 
 NETWORK = {"ipv4": "10.244.0.0/16"}
 
 
-class Txn(claims.TestCase):
+class Txn(ClusterCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
+        super().setUpClass()
         cls.api = cls.cluster.followers()[0].api  # forwarded, as most writes are
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
 
     def txn(self, body, status=200):
         answer = self.api.post("/v1/txn", body)

@@ -5,7 +5,8 @@ import threading
 import time
 
 import claims
-from weft import Cluster, wait_until
+from cluster_case import OwnClusterCase
+from weft import wait_until
 
 WRITES = 150
 
@@ -41,15 +42,7 @@ class Writer:
         wait_until(f"{count} writes", lambda: len(self.revisions) >= count, 60)
 
 
-class Resume(claims.TestCase):
-    def setUp(self):
-        self.cluster = Cluster(3)
-        self.cluster.start()
-        self.addCleanup(self.cluster.close)
-
-    def diagnose(self):
-        return self.cluster.log_tails()
-
+class Resume(OwnClusterCase):
     def check(self, events, revisions):
         """Everything acknowledged is there, in order, once; what else there is, is a write of unknown
         outcome that happened, so that the revisions have no gap."""

@@ -6,25 +6,11 @@ import threading
 
 import claims
 from api import b64
-from weft import Cluster, wait_until
+from cluster_case import ClusterCase, OwnClusterCase
+from weft import wait_until
 
 
-class Watch(claims.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.start()
-        cls.apis = [member.api for member in cls.cluster.members]
-        cls.api = cls.apis[0]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def diagnose(cls):
-        return cls.cluster.log_tails()
-
+class Watch(ClusterCase):
     def put(self, key, value=b"1"):
         return self.api.put(f"/v1/kv/{key}", value).json["revision"]
 
@@ -212,12 +198,7 @@ class Watch(claims.TestCase):
         )
 
 
-class Endings(claims.TestCase):
-    def setUp(self):
-        self.cluster = Cluster(3)
-        self.cluster.start()
-        self.addCleanup(self.cluster.close)
-
+class Endings(OwnClusterCase):
     def test_a_server_that_stops_says_so_on_the_last_line(self):
         member = self.cluster.followers()[0]
         with member.api.watch("/v1/kv?watch=true") as watch:
