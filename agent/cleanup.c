@@ -8,6 +8,7 @@
 #include "netlink/link.h"
 #include "util/clock.h"
 #include "util/durable.h"
+#include "util/log.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -82,18 +82,7 @@ static const struct option options[] = {
      .type = OPTION_FLAG,
      .offset = AT(is_cleanup),
      .help = "remove all that the agent made on this node, and end; the lease ends by itself"},
-    {.name = "log-format",
-     .type = OPTION_TEXT,
-     .offset = AT(log_format_text),
-     .fallback = "text",
-     .argument = "text|json",
-     .help = "how log lines look"},
-    {.name = "log-level",
-     .type = OPTION_TEXT,
-     .offset = AT(log_level_text),
-     .fallback = "info",
-     .argument = "LEVEL",
-     .help = "debug, info, warn or error"},
+    LOG_OPTION_ROWS(AT(log)),
 };
 /* clang-format on */
 
@@ -107,36 +96,28 @@ static const struct option_program program = {
 
 static_assert(LIMIT_ADDRESS_REST_DEFAULT_S == 60, "the default above");
 
-PRINTF_LIKE(1, 2) static bool complain(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    (void)fprintf(stderr, "weft-agent: ");
-    (void)vfprintf(stderr, format, args);
-    (void)fprintf(stderr, "; see weft-agent --help\n");
-    va_end(args);
-    return false;
-}
-
 static bool complete_names(struct agent_config *config) {
     static char host[LIMIT_NAME_SIZE_MAX + 1];
     static char socket_path[128];
     if (config->node == NULL) {
         if (gethostname(host, sizeof host - 1) != 0) {
-            return complain("the host has no name: give --node");
+            return option_complain(&program, "the host has no name: give --node");
         }
         config->node = host;
     }
     if (!field_format_dns_subdomain.is_valid(config->node)) {
-        return complain("--node '%s' is not %s", config->node, field_format_dns_subdomain.expects);
+        return option_complain(&program, "--node '%s' is not %s", config->node,
+                               field_format_dns_subdomain.expects);
     }
     if (!field_format_dns_label.is_valid(config->network)) {
-        return complain("--network '%s' is not %s", config->network,
-                        field_format_dns_label.expects);
+        return option_complain(&program, "--network '%s' is not %s", config->network,
+                               field_format_dns_label.expects);
     }
     if (config->socket == NULL) {
         int size = snprintf(socket_path, sizeof socket_path, "%s/agent.sock", config->run_dir);
         if (size >= (int)sizeof socket_path) {
-            return complain("--run-dir is too long for a socket in it: give --socket");
+            return option_complain(&program,
+                                   "--run-dir is too long for a socket in it: give --socket");
         }
         config->socket = socket_path;
     }
@@ -153,22 +134,17 @@ static bool complete_servers(struct agent_config *config) {
     }
     enum err err = server_list_parse(buf_text(&text), &config->servers, &problem);
     buf_deinit(&text);
-    return err == ERR_OK || complain("--server: %s", problem.detail);
+    return err == ERR_OK || option_complain(&program, "--server: %s", problem.detail);
 }
 
 static bool complete(struct agent_config *config) {
-    if (log_format_parse(config->log_format_text, &config->log_format) != ERR_OK) {
-        return complain("--log-format '%s' is not text or json", config->log_format_text);
-    }
-    if (log_level_parse(config->log_level_text, &config->log_level) != ERR_OK) {
-        return complain("--log-level '%s' is not debug, info, warn or error",
-                        config->log_level_text);
-    }
     if (config->public_ip_text[0] != 0 &&
         ip_address_parse(config->public_ip_text, &config->public_ip) != ERR_OK) {
-        return complain("--public-ip '%s' is not an IP address", config->public_ip_text);
+        return option_complain(&program, "--public-ip '%s' is not an IP address",
+                               config->public_ip_text);
     }
-    return complete_names(config) && (config->is_cleanup || complete_servers(config));
+    return complete_names(config) && (config->is_cleanup || complete_servers(config)) &&
+           log_option_apply(&config->log, &program);
 }
 
 enum option_result agent_config_read(int argc, char **argv, struct agent_config *out_config) {

@@ -6,8 +6,7 @@
 
 #include "client/url.h"
 #include "util/ip.h"
-#include "util/log.h"
-#include "util/option.h"
+#include "util/log_option.h"
 
 struct agent_config {
     /* As given. */
@@ -23,17 +22,14 @@ struct agent_config {
     uint64_t resync_s;
     uint64_t address_rest_s;
     bool is_cleanup;
-    const char *log_format_text;
-    const char *log_level_text;
+    struct log_option log;
     /* Parsed. */
     struct server_list servers;
     struct ip_address public_ip; /* IP_NONE: the device's own */
-    enum log_format log_format;
-    enum log_level log_level;
 };
 
-/* Reads flags, environment and file, then checks and completes them. What is wrong is said on
- * stderr (OPTION_FAILED). Owns: texts live until the process ends. */
+/* Reads flags, environment and file, then checks and completes them, and sets up the log. What is
+ * wrong is said on stderr (OPTION_FAILED). Owns: texts live until the process ends. */
 MUST_USE enum option_result agent_config_read(int argc, char **argv,
                                               struct agent_config *out_config);
 

@@ -56,7 +56,6 @@ int main(int argc, char **argv) {
         return result == OPTION_EXIT ? EXIT_SUCCESS : EXIT_USAGE;
     }
     (void)signal(SIGPIPE, SIG_IGN);
-    log_setup("weft-agent", program.config.log_level, program.config.log_format);
     if (program.config.is_cleanup) {
         return cleanup_run(&program.config) == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
     }

@@ -101,18 +101,7 @@ static const struct option options[] = {
      .min = 1,
      .max = INT64_MAX,
      .help = "how large the store may grow; writes that would add to it are refused then (507)"},
-    {.name = "log-format",
-     .type = OPTION_TEXT,
-     .offset = AT(log_format_text),
-     .fallback = "text",
-     .argument = "text|json",
-     .help = "the form of the log on stderr"},
-    {.name = "log-level",
-     .type = OPTION_TEXT,
-     .offset = AT(log_level_text),
-     .fallback = "info",
-     .argument = "LEVEL",
-     .help = "debug, info, warn or error"},
+    LOG_OPTION_ROWS(AT(log)),
 };
 /* clang-format on */
 
@@ -124,22 +113,13 @@ static const struct option_program program = {
     .option_count = ARRAY_COUNT(options),
 };
 
-PRINTF_LIKE(1, 2) static bool complain(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "%s: ", program.name);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "; see %s --help\n", program.name);
-    va_end(args);
-    return false;
-}
-
 /* --dev is the only member of its own cluster, at the addresses that it listens on. */
 static bool complete_dev(struct config *config) {
     char text[1024];
     if (config->data_dir != NULL || config->member_texts.count > 0) {
-        return complain("--dev keeps no data and has no other members: leave out --data-dir and "
-                        "--member, or --dev");
+        return option_complain(
+            &program, "--dev keeps no data and has no other members: leave out --data-dir and "
+                      "--member, or --dev");
     }
     if (config->name == NULL) {
         config->name = DEV_NAME;
@@ -154,12 +134,15 @@ static bool complete_dev(struct config *config) {
 static bool check_address(const struct config *config, const char *flag, const char *text,
                           struct socket_address *out_address) {
     if (socket_address_parse(text, out_address) != ERR_OK || out_address->path[0] != 0) {
-        return complain("--%s '%s' is no address such as 127.0.0.1:7480", flag, text);
+        return option_complain(&program, "--%s '%s' is no address such as 127.0.0.1:7480", flag,
+                               text);
     }
     if (!config->is_insecure && !socket_address_is_local(out_address)) {
-        return complain("--%s %s is beyond loopback and would carry plain TCP that anybody can "
-                        "read and forge: listen on 127.0.0.1, or say --insecure",
-                        flag, text);
+        return option_complain(
+            &program,
+            "--%s %s is beyond loopback and would carry plain TCP that anybody can "
+            "read and forge: listen on 127.0.0.1, or say --insecure",
+            flag, text);
     }
     return true;
 }
@@ -168,22 +151,12 @@ static bool parse_members(struct config *config) {
     for (unsigned i = 0; i < config->member_texts.count; i++) {
         const char *text = config->member_texts.items[i];
         if (member_parse(text, &config->members[i]) != ERR_OK) {
-            return complain("--member '%s' is not NAME,RAFT-ADDRESS,API-URL, such as "
-                            "s1,127.0.0.1:7481,http://127.0.0.1:7480",
-                            text);
+            return option_complain(&program,
+                                   "--member '%s' is not NAME,RAFT-ADDRESS,API-URL, such as "
+                                   "s1,127.0.0.1:7481,http://127.0.0.1:7480",
+                                   text);
         }
         config->member_count++;
-    }
-    return true;
-}
-
-static bool check_log(struct config *config) {
-    if (log_format_parse(config->log_format_text, &config->log_format) != ERR_OK) {
-        return complain("--log-format is text or json, not '%s'", config->log_format_text);
-    }
-    if (log_level_parse(config->log_level_text, &config->log_level) != ERR_OK) {
-        return complain("--log-level is debug, info, warn or error, not '%s'",
-                        config->log_level_text);
     }
     return true;
 }
@@ -195,16 +168,18 @@ static bool check_socket(struct config *config) {
     }
     snprintf(text, sizeof text, "unix:%s", config->api_socket);
     if (socket_address_parse(text, &config->api_socket_address) != ERR_OK) {
-        return complain("--api-socket '%s' is no path of a socket (107 bytes at most)",
-                        config->api_socket);
+        return option_complain(&program,
+                               "--api-socket '%s' is no path of a socket (107 bytes at most)",
+                               config->api_socket);
     }
     return true;
 }
 
 static bool check_times(const struct config *config) {
     if (config->election_ms < 2 * config->heartbeat_ms) {
-        return complain("--election-ms %" PRIu64 " must be at least twice --heartbeat-ms %" PRIu64,
-                        config->election_ms, config->heartbeat_ms);
+        return option_complain(
+            &program, "--election-ms %" PRIu64 " must be at least twice --heartbeat-ms %" PRIu64,
+            config->election_ms, config->heartbeat_ms);
     }
     return true;
 }
@@ -216,13 +191,15 @@ static bool complete(struct config *config) {
     }
     if (config->name == NULL || config->data_dir == NULL) {
         if (!config->is_dev) {
-            return complain("--name and --data-dir are needed (or --dev, to try it out)");
+            return option_complain(&program,
+                                   "--name and --data-dir are needed (or --dev, to try it out)");
         }
     }
-    return check_log(config) && check_times(config) &&
+    return check_times(config) &&
            check_address(config, "api-listen", config->api_listen_text, &config->api_listen) &&
            check_address(config, "raft-listen", config->raft_listen, &raft_listen) &&
-           check_socket(config) && parse_members(config);
+           check_socket(config) && parse_members(config) &&
+           log_option_apply(&config->log, &program);
 }
 
 enum option_result config_read(int argc, char **argv, struct config *out_config) {

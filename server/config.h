@@ -7,8 +7,7 @@
 
 #include "raft/replica.h"
 #include "stream/stream.h"
-#include "util/log.h"
-#include "util/option.h"
+#include "util/log_option.h"
 
 struct config {
     /* As given. */
@@ -26,19 +25,17 @@ struct config {
     uint64_t snapshot_entries;
     uint64_t history_events;
     uint64_t quota_bytes;
-    const char *log_format_text;
-    const char *log_level_text;
+    struct log_option log;
     /* Parsed. */
     struct socket_address api_listen;
     struct socket_address api_socket_address; /* when api_socket is given */
     struct member members[LIMIT_RAFT_MEMBERS_MAX];
     unsigned member_count; /* 0: a later start, the data directory knows them */
-    enum log_format log_format;
-    enum log_level log_level;
 };
 
-/* Reads flags, environment and file into `out_config`, then checks and completes it. What is wrong
- * is said on stderr (OPTION_FAILED). Owns: texts live until the process ends. */
+/* Reads flags, environment and file into `out_config`, then checks and completes it, and sets
+ * up the log. What is wrong is said on stderr (OPTION_FAILED). Owns: texts live until the process
+ * ends. */
 MUST_USE enum option_result config_read(int argc, char **argv, struct config *out_config);
 
 #endif

@@ -7,6 +7,7 @@
 #include "server/datadir.h"
 #include "server/descriptors.h"
 #include "store/store.h"
+#include "util/log.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -174,7 +175,6 @@ int main(int argc, char **argv) {
     if (options != OPTION_RUN) {
         return options == OPTION_EXIT ? EXIT_SUCCESS : 2;
     }
-    log_setup("weftd", weftd.config.log_level, weftd.config.log_format);
     descriptors_prepare(&weftd.bounds);
     if (datadir_open(weftd.config.data_dir, &weftd.datadir) != ERR_OK) {
         return EXIT_FAILURE;

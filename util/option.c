@@ -22,12 +22,25 @@ struct parse {
     bool failed;
 };
 
+static void write_complaint(const struct option_program *program, const char *format,
+                            va_list args) {
+    fprintf(stderr, "%s: ", program->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "; see %s --help\n", program->name);
+}
+
+bool option_complain(const struct option_program *program, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    write_complaint(program, format, args);
+    va_end(args);
+    return false;
+}
+
 PRINTF_LIKE(2, 3) static void complain(struct parse *parse, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%s: ", parse->program->name);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "; see %s --help\n", parse->program->name);
+    write_complaint(parse->program, format, args);
     va_end(args);
     parse->failed = true;
 }

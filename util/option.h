@@ -56,6 +56,9 @@ enum option_result {
  * without, such an argument is an error. Owns: texts live until the process ends. */
 MUST_USE enum option_result option_parse(const struct option_program *program, int argc,
                                          char **argv, void *out_config, int *rest);
+/* Says on stderr, under the program's name, what is wrong, and points to --help. Returns false. */
+PRINTF_LIKE(2, 3)
+bool option_complain(const struct option_program *program, const char *format, ...);
 void option_help(const struct option_program *program, FILE *out);
 
 #endif
