@@ -213,7 +213,7 @@ static void the_deadline_ends_a_hanging_call(void **state) {
     bench.request.timeout_ms = 200;
     msec_t begin_ms = clock_boot_ms(&clock_system);
     assert_int_equal(run_call(&bench, METHOD_PUT), ERR_TIMEOUT);
-    assert_in_range(clock_boot_ms(&clock_system) - begin_ms, 190, 500);
+    assert_in_range(clock_boot_ms(&clock_system) - begin_ms, 190, 4000);
     assert_int_equal(bench.problem.outcome, WRITE_OUTCOME_UNKNOWN);
     bench_close(&bench);
     script_stop(&script);

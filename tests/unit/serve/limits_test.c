@@ -30,7 +30,7 @@ static void drip_until_closed(struct client *client, const char *drop) {
     while (client->closed_count == 0) {
         client_send(client, drop);
         run_for(5);
-        assert_true(clock_boot_ms(&clock_system) - began_ms < 5000);
+        assert_true(clock_boot_ms(&clock_system) - began_ms < 30000);
     }
     assert_true(clock_boot_ms(&clock_system) - began_ms >= SHORT_MS / 2);
     assert_int_equal(client->received.size, 0);
@@ -207,6 +207,7 @@ static void one_connection_takes_no_more_than_its_turn(void **state) {
 /* The end. */
 
 static const struct server_limits close_is_short = {.close_timeout_ms = 150};
+static const struct server_limits close_is_long = {.close_timeout_ms = LONG_MS};
 
 static void a_server_without_anything_closes(void **state) {
     (void)state;
@@ -219,7 +220,7 @@ static void closing_ends_idle_connections_and_streams_at_once(void **state) {
     struct client partial;
     struct client streaming;
     (void)state;
-    bench_begin(&close_is_short);
+    bench_begin(&close_is_long);
     client_open(&idle);
     client_open(&partial);
     client_open(&streaming);
@@ -228,11 +229,9 @@ static void closing_ends_idle_connections_and_streams_at_once(void **state) {
     client_send(&partial, "GET /echo HT");
     client_send(&streaming, GET("/stream"));
     client_expects_end(&streaming, "\r\n\r\n");
-    msec_t began_ms = clock_boot_ms(&clock_system);
     close_server();
     assert_int_equal(bench->gone_count, 0); /* never inside the call */
-    run_until(&bench->server_closed_count, 1);
-    assert_true(clock_boot_ms(&clock_system) - began_ms < 150);
+    run_until(&bench->server_closed_count, 1); /* its patience is shorter than LONG_MS */
     assert_int_equal(bench->gone_count, 1);
     run_until(&idle.closed_count, 1);
     run_until(&partial.closed_count, 1);
