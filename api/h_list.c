@@ -299,6 +299,12 @@ void handle_list(struct request *request) {
     exchange_measure(request->exchange, &durations[ROUTE_CLASS_WATCH]);
     struct watch_filter *filter = &request->watcher.filter;
     filter->prefixes[filter->prefix_count++] = list_key_prefix(request);
+    if (params->selector != NULL &&
+        selector_parse(params->selector, request->arena, &filter->selector, &request->problem) !=
+            ERR_OK) {
+        request_refuse(request);
+        return;
+    }
     request->watcher.revision = params->index;
     msec_t wait_ms = (params->given & PARAM_WAIT) != 0 ? params->wait_ms : params->timeout_ms;
     request_wait_change(request, wait_ms, changed);

@@ -184,6 +184,21 @@ class Watch(ClusterCase):
         self.assertEqual(answer.status, 200)
         self.assertEqual([item["key"] for item in answer.json["items"]], ["kv/idle/a"])
 
+    def test_a_long_poll_with_a_selector_waits_for_what_the_list_shows(self):
+        self.api.put("/v1/nodes/poll-1", {"labels": {"poll": "yes"}})
+        self.api.put("/v1/nodes/poll-2", {"labels": {"poll": "no"}})
+        index = self.api.get("/v1/nodes?selector=poll%3Dyes").json["revision"]
+        path = f"/v1/nodes?selector=poll%3Dyes&index={index}&wait=8s"
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(self.api.get, path)
+            self.api.put("/v1/nodes/poll-2", {"labels": {"poll": "never"}})
+            with self.assertRaises(concurrent.futures.TimeoutError):
+                waiting.result(0.3)
+            self.api.put("/v1/nodes/poll-1", {"labels": {"poll": "no"}})
+            self.assertEqual(waiting.result(5).json["items"], [])
+        answer = self.api.get(f"/v1/nodes?selector=poll&index={index}&wait=8s")
+        self.assertEqual(answer.code, "bad_request")
+
     def test_a_selector_shows_what_stops_matching_as_a_delete(self):
         node = {"labels": {"zone": "a"}}
         self.api.put("/v1/nodes/sel-1", node)
