@@ -63,6 +63,12 @@ static bool fill_one(void *owner, const struct event *event) {
     }
     struct change change = {.event = *event};
     copy_object(&batch->arena, &event->object, &change.event.object);
+    if (event->previous != NULL) {
+        copy_object(&batch->arena, event->previous, &change.previous);
+        change.event.previous = NULL; /* it was borrowed */
+        change.is_previous_loaded = true;
+        change.has_previous = true;
+    }
     buf_append(&batch->changes, &change, sizeof change);
     return true;
 }

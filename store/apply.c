@@ -82,10 +82,16 @@ void apply_show(struct apply *apply, const struct object *object) {
     apply->outcome->object = *object;
 }
 
+/* Before the object itself is written: `previous` (NULL: there was nothing) may lie in a page. */
 static void record_event(struct apply *apply, bool is_delete, const struct object *object,
-                         uint64_t previous_revision) {
-    struct event event = {
-        .is_delete = is_delete, .object = *object, .previous_revision = previous_revision};
+                         const struct object *previous) {
+    struct event event = {.is_delete = is_delete, .object = *object};
+    if (previous != NULL) {
+        event.previous_revision = previous->revision;
+        bool is_kept = previous->payload.size <= LIMIT_EVENT_PREVIOUS_SIZE_MAX &&
+                       history_is_compacted(apply->txn, previous->revision);
+        event.previous = is_kept ? previous : NULL;
+    }
     history_append(apply->txn, apply->revision, apply->event_count++, &event);
 }
 
@@ -105,26 +111,28 @@ static void change_lease(struct apply *apply, const char *key, uint64_t from, ui
 void apply_put(struct apply *apply, const struct object *content) {
     struct object previous = {.version = 0};
     bool is_there = objects_get(apply->txn, content->key, &previous);
-    uint64_t previous_revision = previous.revision;
     uint64_t previous_lease = previous.lease;
     struct object object = *content;
     object.revision = apply->revision;
     object.created_revision = is_there ? previous.created_revision : apply->revision;
     object.version = previous.version + 1;
+    record_event(apply, false, &object, is_there ? &previous : NULL);
     objects_put(apply->txn, &object);
     change_lease(apply, object.key, previous_lease, object.lease);
-    record_event(apply, false, &object, previous_revision);
     apply->outcome->is_created = !is_there;
     apply_show(apply, &object);
 }
 
 void apply_delete(struct apply *apply, const struct object *object) {
     struct object gone = *object;
+    struct object previous;
     gone.revision = apply->revision;
     gone.payload = slice_of(NULL, 0);
+    CHECK(
+        objects_get(apply->txn, object->key, &previous)); /* the caller's may be without content */
+    record_event(apply, true, &gone, &previous);
     objects_delete(apply->txn, object->key);
     change_lease(apply, object->key, object->lease, 0);
-    record_event(apply, true, &gone, object->revision);
     apply->outcome->deleted++;
 }
 

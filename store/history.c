@@ -3,6 +3,16 @@
 #include "store/objects.h"
 #include "util/limits.h"
 
+enum { FLAG_DELETE = 1, FLAG_PREVIOUS = 2 };
+
+static void put_previous(const struct object *previous, struct buf *out) {
+    struct buf record;
+    buf_init(&record);
+    object_encode(previous, &record);
+    buf_put_bytes(out, record.data, record.size);
+    buf_deinit(&record);
+}
+
 void history_append(struct txn *txn, uint64_t revision, uint32_t number,
                     const struct event *event) {
     struct buf key;
@@ -11,12 +21,20 @@ void history_append(struct txn *txn, uint64_t revision, uint32_t number,
     buf_init(&value);
     buf_put_u64(&key, revision);
     buf_put_u32(&key, number);
-    buf_put_u8(&value, event->is_delete ? 1 : 0);
+    buf_put_u8(&value, (uint8_t)((event->is_delete ? FLAG_DELETE : 0) |
+                                 (event->previous != NULL ? FLAG_PREVIOUS : 0)));
     buf_put_varint(&value, event->previous_revision);
+    if (event->previous != NULL) {
+        put_previous(event->previous, &value);
+    }
     object_encode(&event->object, &value);
     txn_append(txn, TABLE_EVENTS, buf_slice(&key), buf_slice(&value));
     buf_deinit(&key);
     buf_deinit(&value);
+}
+
+bool history_is_compacted(struct txn *txn, uint64_t revision) {
+    return revision <= txn_get_number(txn, HISTORY_COMPACT_REVISION);
 }
 
 static uint64_t revision_of(struct slice key) {
@@ -86,14 +104,28 @@ struct walk {
     bool is_broken;
 };
 
+/* `previous` is where the event's may lie. */
+static enum err decode_event(struct slice value, struct event *event, struct object *previous) {
+    struct reader reader = reader_of(value.data, value.size);
+    uint8_t flags = reader_u8(&reader);
+    *event = (struct event){.is_delete = (flags & FLAG_DELETE) != 0,
+                            .previous_revision = reader_varint(&reader)};
+    if ((flags & FLAG_PREVIOUS) != 0) {
+        event->previous = previous;
+        if (object_decode(reader_bytes(&reader), previous) != ERR_OK) {
+            return ERR_CORRUPT;
+        }
+    }
+    return reader.is_broken ? ERR_CORRUPT
+                            : object_decode(slice_of(reader.data, reader.size), &event->object);
+}
+
 static bool visit(void *owner, struct slice key, struct slice value) {
     (void)key;
     struct walk *walk = owner;
-    struct reader reader = reader_of(value.data, value.size);
-    struct event event = {.is_delete = reader_u8(&reader) != 0,
-                          .previous_revision = reader_varint(&reader)};
-    if (reader.is_broken ||
-        object_decode(slice_of(reader.data, reader.size), &event.object) != ERR_OK) {
+    struct event event;
+    struct object previous;
+    if (decode_event(value, &event, &previous) != ERR_OK) {
         walk->is_broken = true;
         return false;
     }

@@ -1,7 +1,11 @@
 /* The event log: every change by revision, for watches. Key: revision, number within it
  * (big-endian); a revision's events are written in one transaction and so always read together.
  *
- *   event = is_delete:u8 previous_revision:varint record */
+ *   event = flags:u8 previous_revision:varint [previous record:bytes] record
+ *
+ * The object before a change lies in the event that made it. Only when that one is compacted
+ * already (an object that rested for long) is it in the change's own event, for the watchers that
+ * ask for it and for selectors, which must know whether they knew it. */
 #ifndef WEFT_STORE_HISTORY_H
 #define WEFT_STORE_HISTORY_H
 
@@ -11,7 +15,10 @@
 /* A number of TABLE_NUMBERS: events up to this revision are gone. */
 #define HISTORY_COMPACT_REVISION "compact_revision"
 
+/* `previous`, where there is one, is read before anything is written: it may lie in a page. */
 void history_append(struct txn *txn, uint64_t revision, uint32_t number, const struct event *event);
+/* Whether the event of a revision is gone. */
+bool history_is_compacted(struct txn *txn, uint64_t revision);
 /* Drops whole revisions <= `revision`, oldest first, about LIMIT_COMPACT_EVENTS_MAX events of them.
  * What is left is again every event after HISTORY_COMPACT_REVISION. */
 void history_compact(struct txn *txn, uint64_t revision);

@@ -167,6 +167,9 @@ struct event {
     bool is_delete;
     struct object object;
     uint64_t previous_revision; /* 0: there was none */
+    /* What was there, when it was compacted already and is not too large to be kept here; borrowed.
+     * NULL: ask store_get_at. */
+    const struct object *previous;
 };
 /* Walks the events with revision > `after`, in order. */
 typedef bool (*store_event_cb)(void *owner, const struct event *event);

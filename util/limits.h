@@ -93,6 +93,9 @@
 #define LIMIT_WATCH_STALE_MS          10000u /* without a leader: watchers are sent elsewhere */
 #define LIMIT_HISTORY_EVENTS_DEFAULT  100000u
 #define LIMIT_HISTORY_EVENTS_MAX      100000000u
+/* What was there before lies in the event itself when its own event is compacted, up to this size:
+ * a delete must make room, not move it. */
+#define LIMIT_EVENT_PREVIOUS_SIZE_MAX 4096u
 #define LIMIT_HISTORY_EVENTS_LEAST                                                                 \
     1000u /* kept though the store is nearly full, if so many are wanted */
 #define LIMIT_HISTORY_SLACK_MAX  1000u /* events beyond what is kept before a compaction */

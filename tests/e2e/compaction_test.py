@@ -58,6 +58,44 @@ class Compaction(ClusterCase):
             return
         self.fail("the compaction never rests")
 
+    def test_a_change_of_what_rested_for_long_still_says_what_it_was(self):
+        """What was there before has no event of its own any more, and selectors knew it all the same."""
+        self.api.put("/v1/nodes/known", {"labels": {"a": "1"}})
+        self.api.put("/v1/nodes/other", {"labels": {"a": "2"}})
+        self.api.put("/v1/kv/rested", b"before")
+        last = self.api.get("/v1/kv?limit=1").json["revision"]
+        for i in range(4 * HISTORY):
+            self.api.put("/v1/kv/fill", b"1")
+        for member in self.cluster.members:
+            wait_until("a compaction", lambda m=member: compact_revision(m) > last, 20)
+        last = self.api.get("/v1/kv?limit=1").json["revision"]
+        live = [
+            (
+                member.api.watch("/v1/nodes?watch=true&selector=a=1&previous=true"),
+                member.api.watch("/v1/watch?prefix=kv/rested&previous=true"),
+            )
+            for member in self.cluster.members
+        ]
+        self.assertEqual({w.next()["type"] for pair in live for w in pair}, {"BOOKMARK"})
+        self.api.put("/v1/nodes/other", {"labels": {"a": "3"}})
+        self.api.put("/v1/nodes/known", {"labels": {"a": "4"}})
+        self.api.delete("/v1/nodes/other")
+        self.api.delete("/v1/kv/rested")
+        late = [
+            (
+                member.api.watch(f"/v1/nodes?watch=true&selector=a=1&previous=true&from={last}"),
+                member.api.watch(f"/v1/watch?prefix=kv/rested&previous=true&from={last}"),
+            )
+            for member in self.cluster.members
+        ]
+        self.api.put("/v1/nodes/last", {"labels": {"a": "1"}})
+        for nodes, values in live + late:
+            with nodes, values:
+                gone, after = nodes.take(2)
+                self.assertEqual((gone["type"], gone["key"], after["key"]), ("DELETE", "nodes/known", "nodes/last"))
+                self.assertEqual(gone["previous"]["labels"], {"a": "1"})
+                self.assertEqual(values.take(1)[0]["previous"]["value_b64"], "YmVmb3Jl")
+
     def test_a_long_poll_from_what_is_gone_answers_at_once(self):
         began = time.monotonic()
         answer = self.api.get(f"/v1/kv?prefix=nothing/&index={self.first}&wait=20s", timeout=30)

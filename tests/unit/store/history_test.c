@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -147,6 +148,75 @@ static void a_large_revision_behind_small_ones_waits(void **state) {
     assert_int_equal(watch_all(bench).count, LIMIT_COMPACT_EVENTS_MAX);
 }
 
+struct before {
+    uint64_t revision; /* of the event to look at */
+    char value[16];
+    uint64_t version;
+    size_t size;
+    bool is_there;
+};
+
+static bool see_before(void *owner, const struct event *event) {
+    struct before *before = owner;
+    if (event->object.revision == before->revision && event->previous != NULL) {
+        const struct object *previous = event->previous;
+        before->is_there = true;
+        before->version = previous->version;
+        before->size = previous->payload.size;
+        snprintf(before->value, sizeof before->value, "%.*s", (int)previous->payload.size,
+                 (const char *)previous->payload.data);
+    }
+    return true;
+}
+
+/* What the newest event itself says of the object before it. */
+static struct before look_before(struct bench *bench) {
+    struct store_read read;
+    struct before before = {.revision = store_revision(bench->store)};
+    assert_int_equal(store_read_begin(bench->store, &read), ERR_OK);
+    store_events(&read, 0, see_before, &before);
+    store_read_end(&read);
+    return before;
+}
+
+static void a_change_of_what_was_compacted_says_what_it_was(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(bench_put_kv(bench, "kv/a", "old"), ERR_OK);
+    assert_int_equal(bench_put_kv(bench, "kv/b", "old"), ERR_OK);
+    assert_int_equal(bench_put_kv(bench, "kv/a", "newer"), ERR_OK);
+    assert_false(look_before(bench).is_there); /* its event is there still: not twice */
+    compact_to(bench, store_revision(bench->store));
+    assert_int_equal(bench_put_kv(bench, "kv/a", "newest"), ERR_OK);
+    struct before before = look_before(bench);
+    assert_true(before.is_there);
+    assert_string_equal(before.value, "newer");
+    assert_int_equal(before.version, 2);
+    assert_int_equal(bench_put_kv(bench, "kv/new", "1"), ERR_OK);
+    assert_false(look_before(bench).is_there);
+    struct command_delete_prefix delete = {.prefix = "kv/b", .confirm = 1};
+    assert_int_equal(bench_run(bench, COMMAND_DELETE_PREFIX, &delete), ERR_OK);
+    before = look_before(bench);
+    assert_true(before.is_there);
+    assert_string_equal(before.value, "old");
+    assert_int_equal(bench_replay(bench), store_digest(bench->store));
+}
+
+static void what_was_large_is_not_kept_in_the_event_of_its_end(void **state) {
+    struct bench *bench = *state;
+    char *value = must_alloc(LIMIT_EVENT_PREVIOUS_SIZE_MAX + 2);
+    for (size_t more = 0; more < 2; more++) {
+        memset(value, 'x', LIMIT_EVENT_PREVIOUS_SIZE_MAX + more);
+        value[LIMIT_EVENT_PREVIOUS_SIZE_MAX + more] = 0;
+        assert_int_equal(bench_put_kv(bench, "kv/large", value), ERR_OK);
+        compact_to(bench, store_revision(bench->store));
+        assert_int_equal(bench_put_kv(bench, "kv/large", ""), ERR_OK);
+        struct before before = look_before(bench);
+        assert_int_equal(before.is_there, more == 0);
+        assert_int_equal(before.size, more == 0 ? LIMIT_EVENT_PREVIOUS_SIZE_MAX : 0);
+    }
+    free(value);
+}
+
 /* ---- the leader's upkeep ---- */
 
 static const struct store_upkeep no_upkeep = {.log_time_ms = 1000, .command_count_max = 10};
@@ -259,6 +329,8 @@ int main(void) {
         STORE_TEST(compaction_drops_old_events_and_no_objects),
         STORE_TEST(compaction_can_take_all_and_history_goes_on),
         STORE_TEST(compaction_never_goes_back),
+        STORE_TEST(a_change_of_what_was_compacted_says_what_it_was),
+        STORE_TEST(what_was_large_is_not_kept_in_the_event_of_its_end),
         STORE_TEST(one_command_takes_so_many_and_no_more),
         STORE_TEST(a_revision_goes_whole),
         STORE_TEST(a_large_revision_behind_small_ones_waits),
