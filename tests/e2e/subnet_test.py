@@ -39,7 +39,7 @@ class WithServer(ClusterCase):
     def wait_expired(self, lease):
         """Until the lease is no longer there, however long its quarantine is."""
         return wait_until(
-            f"{lease['subnet']} expires", lambda: self.api.get(self.path(lease)).status == 404, TTL_S + 5
+            f"{lease['subnet']} expires", lambda: self.api.get(self.path(lease)).status == 404, TTL_S + 15
         )
 
 
@@ -292,7 +292,7 @@ class Expiry(WithServer):
             lived = time.monotonic() - answered
         self.assertEqual((delete["type"], delete["key"]), ("DELETE", lease["key"]))
         self.assertGreaterEqual(lived, TTL_S - 0.1, "the lease ended early")
-        self.assertLess(lived, TTL_S + 5)
+        self.assertLess(lived, TTL_S + 10)
         self.assertEqual(self.renew(lease).code, "lease_lost")
 
     def test_a_renewed_lease_lives_on(self):
@@ -322,7 +322,7 @@ class Expiry(WithServer):
 
 
 class Quarantine(WithServer):
-    quarantine_s = 2
+    quarantine_s = 5
     flags = ("--lease-quarantine-s", str(quarantine_s))
 
     def test_an_expired_subnet_rests_before_another_gets_it(self):
@@ -342,8 +342,8 @@ class Quarantine(WithServer):
                 self.renew(lease)
             return self.api.post(f"/v1/subnets/{network}/acquire", {"node": "late"}).status == 201
 
-        wait_until("the end of the quarantine", try_again, self.quarantine_s + 4)
-        self.assertGreaterEqual(time.monotonic() - expired, self.quarantine_s - 1.0)
+        wait_until("the end of the quarantine", try_again, self.quarantine_s + 15)
+        self.assertGreaterEqual(time.monotonic() - expired, self.quarantine_s - 2.5)  # a busy machine notices late
 
     def test_the_former_holder_may_come_back_meanwhile(self):
         network = self.network("back", lease_ttl_s=TTL_S)
@@ -388,7 +388,7 @@ class Failover(WithServer):
         def renew():
             return all(api.post(self.path(lease) + "/renew", body).status == 200 for api in apis)
 
-        wait_until("renewals on both servers", renew, TTL_S)
+        wait_until("renewals on both servers", renew, 15)
 
     def test_nodes_that_join_while_the_leader_dies_never_share_a_subnet(self):
         network = self.network("join")

@@ -73,7 +73,7 @@ class Syncs(Gated):
         for held in self.cluster.followers():
             self.hold(held)
             for number in range(WRITES):
-                self.assertTrue(self.put(leader, f"{held.name}/{number}", HELD_S))
+                self.assertTrue(self.put(leader, f"{held.name}/{number}", 10))
             self.release()
 
     def test_a_commit_does_not_wait_for_the_leaders_own_disk(self):
@@ -87,7 +87,7 @@ class Syncs(Gated):
         self.hold(leader)
         # It applies what is durable on its own disk, and answers only then.
         self.assertFalse(self.put(leader, "own", HELD_S))
-        wait_until("the others commit", lambda: committed() > before, 5)
+        wait_until("the others commit", lambda: committed() > before, 15)
         self.release()
         self.assertTrue(self.put(leader, "after", 10))
 

@@ -3,18 +3,21 @@
     with Honest(api) as idle: time passes
     with Honest(api) as besieged: ...
     besieged.check(claim, idle)
+
+What is usual is measured before and after: other programs may have begun to use the machine meanwhile.
 """
 
 import http.client
 import threading
 import time
 
-NOISE_S = 0.050  # of a machine that does other things, too
+NOISE_S = 0.250  # of a machine that does other things, too
 FACTOR = 5
 
 
 class Honest:
     def __init__(self, api, timeout=10.0):
+        self.api = api
         self.connection = http.client.HTTPConnection(api.host, api.port, timeout=timeout)
         self.delays = []
         self.faults = []
@@ -60,10 +63,12 @@ class Honest:
 
     def check(self, claim, idle):
         """Served without a fault, and about as soon as when nobody misbehaved."""
-        print(f"# honest client: idle {idle}; now {self}", flush=True)
+        again = measure_idle(self.api)
+        print(f"# honest client: idle before {idle}; meanwhile {self}; idle after {again}", flush=True)
         claim.assertEqual(self.faults, [])
         claim.assertGreater(len(self.delays), 20)
-        claim.assertLess(self.quantile(0.99), max(FACTOR * idle.quantile(0.99), NOISE_S))
+        usual_s = max(idle.quantile(0.99), again.quantile(0.99))
+        claim.assertLess(self.quantile(0.99), max(FACTOR * usual_s, NOISE_S))
 
 
 def measure_idle(api, seconds=1.0):
