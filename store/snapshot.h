@@ -38,8 +38,11 @@ MUST_USE enum err snapshot_writer_pull(struct snapshot_writer *writer, struct bu
 /* SHA-256 of the whole file. Shape: SHA256_SIZE bytes (util/sha256.h), once all of it was pulled.
  */
 const uint8_t *snapshot_writer_sha256(const struct snapshot_writer *writer);
-/* Pulls all of it into a file, which is there once it is whole and on the disk. Blocks; any one
- * thread. Errors: ERR_CLOSED, ERR_IO (logged). */
+/* The file of a directory in which a snapshot is written until it is whole. It is always the same
+ * one, so that servers that are killed again and again leave one behind and not many. */
+#define SNAPSHOT_UNFINISHED_NAME "snapshot.new"
+/* Pulls all of it into a file, which is there once it is whole and on the disk; one at a time in a
+ * directory. Blocks; any one thread. Errors: ERR_CLOSED, ERR_IO (logged). */
 MUST_USE enum err snapshot_write(struct snapshot_writer *writer, const char *path);
 
 /* ---- reading ---- */

@@ -218,27 +218,25 @@ static enum err write_pieces(struct snapshot_writer *writer, int fd) {
     return err == ERR_OK && fsync(fd) != 0 ? ERR_IO : err;
 }
 
-static bool sync_directory_of(const char *path) {
-    char *copy = must_strdup(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static bool sync_directory(const char *directory) {
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool is_done = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0) {
         (void)close(fd);
     }
-    free(copy);
     return is_done;
 }
 
 /* Errors: as snapshot_write, not logged, errno says why. */
-static enum err write_file(struct snapshot_writer *writer, const char *temporary,
-                           const char *path) {
+static enum err write_file(struct snapshot_writer *writer, const char *directory,
+                           const char *temporary, const char *path) {
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return ERR_IO;
     }
     enum err err = write_pieces(writer, fd);
     (void)close(fd);
-    if (err == ERR_OK && (rename(temporary, path) != 0 || !sync_directory_of(path))) {
+    if (err == ERR_OK && (rename(temporary, path) != 0 || !sync_directory(directory))) {
         err = ERR_IO;
     }
     return err;
@@ -246,9 +244,11 @@ static enum err write_file(struct snapshot_writer *writer, const char *temporary
 
 enum err snapshot_write(struct snapshot_writer *writer, const char *path) {
     struct buf temporary;
+    char *copy = must_strdup(path);
+    const char *directory = dirname(copy);
     buf_init(&temporary);
-    buf_appendf(&temporary, "%s.new", path);
-    enum err err = write_file(writer, buf_text(&temporary), path);
+    buf_appendf(&temporary, "%s/" SNAPSHOT_UNFINISHED_NAME, directory);
+    enum err err = write_file(writer, directory, buf_text(&temporary), path);
     if (err == ERR_IO) {
         LOG_ERROR("cannot write a snapshot", LOG_TEXT("path", path), LOG_ERRNO(errno));
     }
@@ -256,5 +256,6 @@ enum err snapshot_write(struct snapshot_writer *writer, const char *path) {
         (void)unlink(buf_text(&temporary)); /* what is left of it is made anew the next time */
     }
     buf_deinit(&temporary);
+    free(copy);
     return err;
 }

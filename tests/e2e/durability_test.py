@@ -5,6 +5,7 @@ import contextlib
 import glob
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from weft import wait_until
 WRITERS = 6
 BEFORE_KILL_S = 3.0
 HANDED_OVER_S = 0.5  # the least election timeout is a second
+KILLS = 8
 
 
 class Recorder:
@@ -135,6 +137,32 @@ class AllKilled(Crashes):
             member.start()
         self.check_all_there(recorder.acknowledged, self.cluster.leader())
         self.check_equal()
+
+
+class KilledWhileSnapshotsAreTaken(Crashes):
+    servers = 1
+    flags = ("--snapshot-entries", "3")
+
+    def test_crashes_leave_one_unfinished_snapshot_at_most(self):
+        [member] = self.cluster.members
+        for number in range(40):
+            self.put(f"big/{number}", b"v" * 500_000)
+        for _ in range(KILLS):
+            before = self.revision(member)
+            recorder = Recorder(self.cluster.members)
+            wait_until("writes", lambda least=before + 10: self.revision(member) > least, 20)
+            member.kill()
+            recorder.finish()
+            member.start()
+            self.cluster.leader()
+        known = re.compile(r"ballot|spare|segment-\d{8}|snapshot-\d{16}-\d{8}")
+        names = os.listdir(os.path.join(member.data_dir, "raft"))
+        self.assertLessEqual(len([name for name in names if not known.fullmatch(name)]), 1, names)
+        self.assertLessEqual(len([name for name in names if name.startswith("snapshot")]), 3, names)
+
+    @staticmethod
+    def revision(member):
+        return member.api.get("/v1/cluster").json["revision"]
 
 
 class OneKilled(Crashes):
