@@ -230,7 +230,7 @@ static void closing_ends_idle_connections_and_streams_at_once(void **state) {
     client_send(&streaming, GET("/stream"));
     client_expects_end(&streaming, "\r\n\r\n");
     close_server();
-    assert_int_equal(bench->gone_count, 0); /* never inside the call */
+    assert_int_equal(bench->gone_count, 0);    /* never inside the call */
     run_until(&bench->server_closed_count, 1); /* its patience is shorter than LONG_MS */
     assert_int_equal(bench->gone_count, 1);
     run_until(&idle.closed_count, 1);

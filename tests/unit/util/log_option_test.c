@@ -34,7 +34,7 @@ static const struct option_program program = {.name = "testd",
 static bool apply(const struct log_option *option, char *out_text, size_t size) {
     int pipes[2];
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-    int kept = dup(STDERR_FILENO);
+    int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     assert_int_equal(dup2(pipes[1], STDERR_FILENO), STDERR_FILENO);
     close(pipes[1]);
     bool is_applied = log_option_apply(option, &program);
