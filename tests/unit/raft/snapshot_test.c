@@ -344,6 +344,13 @@ static void damage_beside_a_whole_store_is_found_soon_after_the_start(void **sta
     cluster_close(&cluster);
 }
 
+static bool has_cut_its_log(void *context) {
+    const struct node *node = context;
+    char path[256];
+    snprintf(path, sizeof path, "%s/segment-00000001", node->log_directory);
+    return access(path, F_OK) != 0;
+}
+
 /* Files of the log that only a damaged snapshot could make up for are missing. */
 static void start_is_refused_when_no_snapshot_is_whole(void **state) {
     (void)state;
@@ -352,6 +359,8 @@ static void start_is_refused_when_no_snapshot_is_whole(void **state) {
     struct node *node = &cluster.nodes[0];
     (void)cluster_wait_leader(&cluster);
     put_many(node, 0, 60, 400000); /* three files of the log */
+    cluster_run_until(&cluster, has_cut_its_log, node, 10000);
+    assert_true(has_cut_its_log(node));
     struct shelf_item items[SHELF_ITEMS_MAX];
     unsigned count;
     node_stop(node);
