@@ -1,4 +1,5 @@
-/* Request targets (RFC 9112 3.2.1, origin form): taken apart, then percent-decoded (RFC 3986 2.1).
+/* Request targets (RFC 9112 3.2, origin form; of the absolute form what follows the host): taken
+ * apart, then percent-decoded (RFC 3986 2.1).
  *
  * A plus sign is a plus sign, in the path and in the query: a key may contain one, and the form
  * encoding that reads it as a space is HTML's, not the URI's. Dot segments are names like others.
@@ -84,8 +85,20 @@ static enum err add_query(struct slice pair, struct arena *arena, struct http_ta
     return ERR_OK;
 }
 
+/* "http://host:80/path" as "/path": what a proxy or a client behind one sends (RFC 9112 3.2.2). */
+static const char *skip_authority(const char *target) {
+    static const char scheme[] = "http://";
+    size_t size = sizeof scheme - 1;
+    if (strncasecmp(target, scheme, size) != 0) {
+        return target;
+    }
+    size_t host = strcspn(target + size, "/?#");
+    return host > 0 ? target + size + host : target;
+}
+
 enum err http_parse_target(const char *target, struct arena *arena, struct http_target *out_target,
                            struct problem *problem) {
+    target = skip_authority(target);
     struct slice rest = slice_of_text(target);
     if (target[0] != '/' || !is_plain(target)) {
         return problem_set(problem, ERR_BAD_REQUEST,

@@ -544,6 +544,8 @@ static void targets_decode(void **state) {
         {"//a/../b/", "//a/../b/", "//a/../b/", 0, NULL, NULL},
         {"/%0a", "/\n", "/%0a", 0, NULL, NULL},
         {"/v1/kv/a%2Fb%2fc", "/v1/kv/a/b/c", "/v1/kv/a%2Fb%2fc", 0, NULL, NULL},
+        {"http://a/b%20c?d=e", "/b c", "/b%20c", 1, "d", "e"},
+        {"HTTP://[::1]:7480/", "/", "/", 0, NULL, NULL},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -567,10 +569,10 @@ static void targets_decode(void **state) {
 
 static void bad_targets_are_refused(void **state) {
     static const char *const rows[] = {
-        "",           "*",       "a",       "http://a/b",    "?a",     "/a#b",  "/a%",
-        "/a%2",       "/a%2g",   "/a%%20",  "/a%00b",        "/%ff",   "/%c3",  "/%c0%af",
-        "/%ed%a0%80", "/a b",    "/a\tb",   "/\xc3\xa4",     "/a\x7f", "/?x=%", "/?x=%0",
-        "/?%zz=1",    "/?x=%00", "/?x=%ff", "/%f4%90%80%80",
+        "",           "*",       "a",       "http:///b",     "?a",       "/a#b",       "/a%",
+        "/a%2",       "/a%2g",   "/a%%20",  "/a%00b",        "/%ff",     "/%c3",       "/%c0%af",
+        "/%ed%a0%80", "/a b",    "/a\tb",   "/\xc3\xa4",     "/a\x7f",   "/?x=%",      "/?x=%0",
+        "/?%zz=1",    "/?x=%00", "/?x=%ff", "/%f4%90%80%80", "http://a", "http://a?b", "ftp://a/b",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
