@@ -54,7 +54,9 @@ enum err ballot_save(const char *directory, const struct ballot *ballot) {
     buf_put_u64(&bytes, ballot->server_id);
     enum err err = durable_write(directory, BALLOT_NAME, buf_slice(&bytes));
     if (err != ERR_OK) {
-        LOG_ERROR("ballot cannot be written", LOG_TEXT("directory", directory), LOG_ERRNO(errno));
+        LOG_ERROR(
+            "ballot cannot be written: make room or replace the disk, and start this server again",
+            LOG_TEXT("directory", directory), LOG_ERRNO(errno));
     }
     buf_deinit(&bytes);
     return err;

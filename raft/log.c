@@ -424,7 +424,8 @@ static void evict(struct log *log) {
 
 uint64_t log_finish(struct log *log, struct log_job *job) {
     if (job->error != 0) {
-        LOG_ERROR("disk refused the log: stopping, because nothing is known after that",
+        LOG_ERROR("the disk refused the log, and nothing is known after that: make room or "
+                  "replace the disk, and start this server again",
                   LOG_TEXT("directory", log_file_directory(log->files)), LOG_ERRNO(job->error));
         stop_process();
     }

@@ -138,7 +138,8 @@ static enum err open_fsm(struct replica *replica) {
     if (known > 0 && known >= point->index && term != fsm_known_term(replica->fsm)) {
         LOG_ERROR("the store is ahead of the log, which has lost entries: restore this server from "
                   "its peers or a backup",
-                  LOG_U64("applied", known), LOG_U64("last", log_last_index(replica->log)));
+                  LOG_TEXT("directory", replica->directory), LOG_U64("applied", known),
+                  LOG_U64("last", log_last_index(replica->log)));
         return ERR_CORRUPT;
     }
     return snapshots_restore(replica);

@@ -51,11 +51,13 @@ class DamagedFiles(OwnClusterCase):
             self.assertEqual([event["revision"] for event in watch.take(KEYS + 1)], list(range(1, KEYS + 2)))
 
     def check_refused(self, reason):
-        """It starts, and ends by itself with a status and the reason."""
+        """It starts, and ends by itself with a status and the reason, whose line is returned."""
         self.member.spawn()
         self.assertGreater(self.member.process.wait(20), 0, "it was ended by a signal")
         self.member.process = None
-        self.assertIn(reason, "\n".join(self.member.log_tail()))
+        lines = [line for line in self.member.log_tail() if reason in line]
+        self.assertTrue(lines, self.member.log_tail())
+        return lines[-1]
 
     def test_the_view_of_a_killed_server_is_kept_when_it_is_whole(self):
         self.member.kill()
@@ -120,14 +122,16 @@ class DamagedFiles(OwnClusterCase):
         shutil.rmtree(log)
         os.rename(log + "-older", log)
         os.unlink(self.view)
-        self.check_refused("lost entries")
+        self.assertIn(f"directory={log}", self.check_refused("lost entries"))
 
     def test_a_disk_that_refuses_a_write_ends_the_server_by_a_message_not_by_a_signal(self):
         self.assertEqual(self.member.stop(), 0)
         log = os.path.join(self.member.data_dir, "raft")
         os.unlink(os.path.join(log, "spare"))
         os.mkdir(os.path.join(log, "spare"))  # the next segment cannot be made ahead
-        self.check_refused("disk refused the log")
+        line = self.check_refused("disk refused the log")
+        self.assertIn("start this server again", line)
+        self.assertIn(f"directory={log}", line)
         os.rmdir(os.path.join(log, "spare"))
         self.member.start()
         self.check_answers()
