@@ -28,6 +28,9 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
     raft_set_pre_vote(&engine->raft, true);
     raft_set_election_timeout(&engine->raft, options->election_ms);
     raft_set_heartbeat_timeout(&engine->raft, options->heartbeat_ms);
+    /* Only then a member that was offered a snapshot is offered a newer one. It drops what it does
+     * not need: an offer is small. */
+    raft_set_install_snapshot_timeout(&engine->raft, options->election_ms);
     raft_set_max_inflight_entries(&engine->raft, LIMIT_RAFT_INFLIGHT_ENTRIES);
     raft_set_capacity_threshold(&engine->raft, 0);
     engine->hooks = *hooks;

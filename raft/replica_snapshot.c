@@ -173,7 +173,8 @@ enum err snapshots_join_log(struct replica *replica) {
     uint64_t term = log_term(replica->log, point->index);
     if (log_last_index(replica->log) < point->index || (term != 0 && term != point->term)) {
         LOG_ERROR("the log has lost entries: restore this server from its peers or a backup",
-                  LOG_U64("snapshot", point->index), LOG_U64("last", log_last_index(replica->log)));
+                  LOG_TEXT("directory", replica->directory), LOG_U64("snapshot", point->index),
+                  LOG_U64("last", log_last_index(replica->log)));
         return ERR_CORRUPT;
     }
     return ERR_OK;
@@ -220,7 +221,8 @@ static void verify_done(void *owner, void *job) {
     free(verify);
 }
 
-/* A little after the start: the file that the start only opened. */
+/* A little after the start: the file that the start only opened; and when a member that got it
+ * cannot use it. */
 static void begin_verify(struct replica *replica) {
     struct verify *verify = must_alloc_zeroed(1, sizeof *verify);
     const struct snapshot_point *point = &replica->snapshots.point;
@@ -335,6 +337,8 @@ static void finish_take(struct replica *replica, msec_t now) {
     } else if (take->point.index > replica->snapshots.point.index &&
                !engine_is_installing(replica->engine)) {
         adopt(replica, take);
+    } else if (take->point.index == replica->snapshots.point.index) {
+        replica->snapshots.is_damaged = false; /* the file is there again, the same as it was */
     }
     take_free(take);
 }
@@ -343,11 +347,13 @@ static bool is_due(const struct replica *replica, msec_t now) {
     const struct snapshots *snapshots = &replica->snapshots;
     uint64_t applied = fsm_applied_index(replica->fsm);
     if (replica->phase != PHASE_OPEN || snapshots->is_taking || now < snapshots->next_at ||
-        applied <= snapshots->point.index || applied > engine_apply_index(replica->engine)) {
+        applied < snapshots->point.index || applied > engine_apply_index(replica->engine)) {
         return false;
     }
-    return snapshots->is_damaged ||
-           applied - snapshots->point.index >= replica->options.snapshot_entries ||
+    if (snapshots->is_damaged || applied == snapshots->point.index) {
+        return snapshots->is_damaged;
+    }
+    return applied - snapshots->point.index >= replica->options.snapshot_entries ||
            log_appended_size(replica->log) - snapshots->appended_size >= LIMIT_SNAPSHOT_LOG_SIZE;
 }
 

@@ -103,6 +103,10 @@ void ship_receive(struct ship *ship, msec_t now, uint64_t from, const struct fra
     shipment->asked_ms = now;
     shipment->is_asked = true;
     shipment->offset = ask->offset;
+    if (shipment->is_complete && ask->offset == 0) {
+        shipment->is_complete = false;
+        ship->hooks.doubt(ship->hooks.owner, shipment->index);
+    }
 }
 
 /* ---- reading ---- */
@@ -146,6 +150,7 @@ static void read_done(void *owner, void *job) {
                                     .bytes = slice_of(read->bytes, read->size)}};
     ship->hooks.send(ship->hooks.owner, shipment->to, &frame);
     ship->chunk_count += read->total > 0;
+    shipment->is_complete |= read->total > 0 && read->offset + read->size == read->total;
     if (read->total == 0) {
         shipment_end(shipment);
     }

@@ -19,6 +19,8 @@ struct ship_hooks {
     /* loop_work: `done` gets `owner`. */
     void (*work)(void *owner, void (*run)(void *job), void (*done)(void *owner, void *job),
                  void *job);
+    /* A member got all of the snapshot at `index` and begins again: the file may be damaged. */
+    void (*doubt)(void *owner, uint64_t index);
 };
 
 struct shipment {
@@ -28,6 +30,7 @@ struct shipment {
     int fd;          /* -1: not open; the worker's while it reads */
     bool is_asked;
     bool is_reading;
+    bool is_complete;  /* the last byte was sent */
     msec_t asked_ms;   /* last; 0: not yet */
     msec_t offered_ms; /* the same */
 };

@@ -200,8 +200,15 @@ static void hook_work(void *owner, void (*run)(void *job), void (*done)(void *ow
     loop_work(replica->loop, run, done, job);
 }
 
+static void hook_doubt(void *owner, uint64_t index) {
+    struct replica *replica = owner;
+    if (index == replica->snapshots.point.index) {
+        replica->snapshots.verify_at = replica_now(replica); /* the turn begins it */
+    }
+}
+
 const struct ship_hooks turn_ship_hooks = {
-    .send = hook_send_frame, .is_quiet = hook_is_quiet, .work = hook_work};
+    .send = hook_send_frame, .is_quiet = hook_is_quiet, .work = hook_work, .doubt = hook_doubt};
 
 static bool hook_has(void *owner, uint64_t index, uint64_t term) {
     struct replica *replica = owner;

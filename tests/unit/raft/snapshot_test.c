@@ -344,6 +344,25 @@ static void damage_beside_a_whole_store_is_found_soon_after_the_start(void **sta
     cluster_close(&cluster);
 }
 
+/* The member finds out, and the leader, which writes nothing else meanwhile, makes up for it. */
+static void damage_while_the_leader_runs_is_repaired_when_a_member_needs_it(void **state) {
+    (void)state;
+    struct cluster cluster;
+    cluster_open_snapshots(&cluster, 3, ENTRIES);
+    struct node *leader = cluster_wait_leader(&cluster);
+    struct node *late = other_than(&cluster, leader);
+    node_stop(late);
+    put_many(leader, 0, 180, 10);
+    cluster_run_until(&cluster, has_settled_snapshots, &cluster, 5000);
+    struct shelf_item newest = {.index = 0};
+    assert_true(newest_of(leader, SHELF_SNAPSHOT, &newest));
+    damage(leader, &newest);
+    node_start(late);
+    assert_same_state(&cluster);
+    assert_int_equal(status_of(late).snapshots_fetched, 1);
+    cluster_close(&cluster);
+}
+
 static bool has_cut_its_log(void *context) {
     const struct node *node = context;
     char path[256];
@@ -405,6 +424,7 @@ int main(void) {
         cmocka_unit_test(received_snapshot_is_installed_by_the_next_start),
         cmocka_unit_test(damaged_newest_snapshot_is_passed_over),
         cmocka_unit_test(damage_beside_a_whole_store_is_found_soon_after_the_start),
+        cmocka_unit_test(damage_while_the_leader_runs_is_repaired_when_a_member_needs_it),
         cmocka_unit_test(start_is_refused_when_no_snapshot_is_whole),
         cmocka_unit_test(log_that_lost_entries_is_refused_beside_its_snapshot),
     };
