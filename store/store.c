@@ -296,8 +296,9 @@ static void apply_commands(struct store *store, struct slice entry,
         stop_process();
     }
     store->state.log_time_ms = MAX_OF(store->state.log_time_ms, header.log_time_ms);
+    struct outcome ignored = {.arena =
+                                  &store->scratch}; /* of all that nobody waits for: it is large */
     for (uint64_t i = 0; i < header.command_count; i++) {
-        struct outcome ignored = {.arena = &store->scratch};
         bool is_awaited = outcomes != NULL && outcomes[i] != NULL;
         struct outcome *outcome = is_awaited ? outcomes[i] : &ignored;
         struct apply apply = {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CHUNK_SIZE_MIN 4096u
+#define CHUNK_SIZE_MAX (64u * 1024u) /* of one that holds several allocations */
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -44,12 +45,19 @@ void arena_reset(struct arena *arena) {
     }
 }
 
+/* Each chunk is twice the last one, so that the one that a reset keeps soon holds all of a round.
+ */
+static size_t next_capacity(const struct arena_chunk *last) {
+    size_t capacity = last == NULL ? 0 : MIN_OF(last->capacity, (size_t)CHUNK_SIZE_MAX / 2) * 2;
+    return MAX_OF(capacity, (size_t)CHUNK_SIZE_MIN);
+}
+
 void *arena_alloc(struct arena *arena, size_t size) {
     CHECK(size < SIZE_MAX / 2);
     size_t rounded = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
     struct arena_chunk *chunk = arena->chunk;
     if (chunk == NULL || chunk->capacity - chunk->used < rounded) {
-        size_t capacity = MAX_OF(rounded, CHUNK_SIZE_MIN);
+        size_t capacity = MAX_OF(rounded, next_capacity(chunk));
         chunk = must_alloc(sizeof *chunk + capacity);
         *chunk = (struct arena_chunk){.older = arena->chunk, .capacity = capacity};
         arena->chunk = chunk;
